@@ -1,0 +1,56 @@
+"""From a trained model to sentences: greedy decoding, one batch at a time."""
+
+import torch
+
+from helpers.data import BOS_ID, EOS_ID, pad
+from helpers.model import padding_mask
+
+
+@torch.no_grad()
+def greedy_decode(model, src, max_len=None):
+    """Take the most likely next token again and again until `</s>`.
+
+    Args:
+        src: source ids `(B, S)`, each row ending in `</s>`, padded.
+        max_len: at most so many tokens; the source length plus 50 when not given (section 6.1).
+
+    Returns:
+        A list of B lists of target ids, without `<s>` and `</s>`.
+    """
+    limit = min(max_len or src.shape[1] + 50, model.max_len)
+    training = model.training
+    model.eval()
+    memory, src_mask = model.encode(src), padding_mask(src, model.pad_id)  # (B, S, D), (B, 1, 1, S)
+    tgt = torch.full((len(src), 1), BOS_ID, device=src.device)  # (B, 1)
+    done = torch.zeros(len(src), dtype=torch.bool, device=src.device)  # (B,)
+    while tgt.shape[1] <= limit and not done.all():
+        logits = model.decode(tgt, memory, src_mask)[:, -1]  # (B, V)
+        token = logits.argmax(-1).masked_fill(done, EOS_ID)  # (B,)
+        tgt = torch.cat([tgt, token[:, None]], dim=1)  # (B, T + 1)
+        done |= token == EOS_ID
+    model.train(training)
+    rows = [row[1:] for row in tgt.tolist()]
+    return [row[: row.index(EOS_ID)] if EOS_ID in row else row for row in rows]
+
+
+def translate_batch(model, tokenizer, sentences, batch_size=64):
+    """Translate a list of sentences; the answers come in the same order. An empty sentence stays empty.
+
+    Raises:
+        ValueError: a sentence of more tokens than the model has positions for.
+    """
+    rows = [e.ids for e in tokenizer.encode_batch(list(sentences))]
+    for sentence, row in zip(sentences, rows, strict=True):
+        if len(row) + 1 > model.max_len:
+            raise ValueError(
+                f"a sentence of {len(row)} tokens is longer than the {model.max_len - 1} that the model can read: "
+                f"{sentence[:40]!r}... Split it into sentences."
+            )
+    answers = [""] * len(rows)
+    order = sorted((i for i in range(len(rows)) if rows[i]), key=lambda i: len(rows[i]))
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        src = pad([[*rows[i], EOS_ID] for i in chosen])  # (B, S)
+        for i, ids in zip(chosen, greedy_decode(model, src), strict=True):
+            answers[i] = tokenizer.decode(ids)
+    return answers

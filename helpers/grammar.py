@@ -1,0 +1,563 @@
+"""A small German-English grammar that writes sentence pairs with their word alignment.
+
+It stands in for a real corpus when there is no network. The vocabulary is small, the word order is real: verb
+second, verb last, participles and separated prefixes at the end, objects in first place, relative clauses,
+`nicht` and `kein`. Every German sentence has exactly one English translation.
+
+Three layers: the lexicon (tables), phrases and clauses (how words become German and English), and the author
+(draws sentences and notes which combinations of words they use). Most readers need only `SentencePair`, `words`
+and `grammar_corpus`.
+"""
+
+import random
+import re
+from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
+
+# -------------------- the lexicon
+
+
+class Noun(NamedTuple):
+    german: str
+    german_plural: str
+    gender: str  # m, f or n
+    english: str
+    english_plural: str
+    kind: str  # p person, c child, a animal, r to read, f food, t other thing
+
+
+class Verb(NamedTuple):
+    german: str  # infinitive; "an|rufen" has a prefix that separates
+    present: str  # third person singular; the plural is the infinitive
+    participle: str
+    auxiliary: str  # of the perfect tense
+    english: str
+    english_present: str
+    english_past: str
+    frame: str  # what goes with the verb, see FRAMES
+    agents: str  # the kinds of noun that may be its subject
+    objects: str  # the kinds of noun that may be its (last) object
+
+
+class Adjective(NamedTuple):
+    german: str
+    english: str
+    kinds: str
+
+
+def _table(row: type, text: str) -> list:
+    """One `row` per line of `text`, one field per word; `-` is an empty field."""
+    lines = text.strip().splitlines()
+    return [row(*("" if cell == "-" else cell for cell in line.split())) for line in lines]
+
+
+NOUNS = _table(Noun, """
+    Mann        Männer         m  man        men         p
+    Frau        Frauen         f  woman      women       p
+    Kind        Kinder         n  child      children    c
+    Lehrer      Lehrer         m  teacher    teachers    p
+    Ärztin      Ärztinnen      f  doctor     doctors     p
+    Mädchen     Mädchen        n  girl       girls       c
+    Freund      Freunde        m  friend     friends     p
+    Nachbarin   Nachbarinnen   f  neighbour  neighbours  p
+    Hund        Hunde          m  dog        dogs        a
+    Katze       Katzen         f  cat        cats        a
+    Pferd       Pferde         n  horse      horses      a
+    Vogel       Vögel          m  bird       birds       a
+    Maus        Mäuse          f  mouse      mice        a
+    Brief       Briefe         m  letter     letters     r
+    Zeitung     Zeitungen      f  newspaper  newspapers  r
+    Buch        Bücher         n  book       books       r
+    Apfel       Äpfel          m  apple      apples      f
+    Birne       Birnen         f  pear       pears       f
+    Ei          Eier           n  egg        eggs        f
+    Kuchen      Kuchen         m  cake       cakes       f
+    Ball        Bälle          m  ball       balls       t
+    Tasche      Taschen        f  bag        bags        t
+    Fahrrad     Fahrräder      n  bicycle    bicycles    t
+    Schlüssel   Schlüssel      m  key        keys        t
+    Uhr         Uhren          f  clock      clocks      t
+    Auto        Autos          n  car        cars        t
+""")
+
+PRONOUNS = _table(Noun, """
+    er          -              m  he         -           p
+    sie         -              f  she        -           p
+    -           wir            -  -          we          p
+""")
+
+OBJECT_FRAMES = ("accusative", "dative", "ditransitive")
+FRAMES = ("intransitive", "place", "predicate", *OBJECT_FRAMES)  # and "clause": say, believe, hope that ...
+
+VERBS = _table(Verb, """
+    sehen         sieht      gesehen      haben  see      sees      saw        accusative    pca  pcarft
+    hören         hört       gehört       haben  hear     hears     heard      accusative    pca  pca
+    lieben        liebt      geliebt      haben  love     loves     loved      accusative    pc   pca
+    besuchen      besucht    besucht      haben  visit    visits    visited    accusative    pc   pc
+    an|rufen      ruft       angerufen    haben  call     calls     called     accusative    pc   pc
+    ein|laden     lädt       eingeladen   haben  invite   invites   invited    accusative    pc   pc
+    finden        findet     gefunden     haben  find     finds     found      accusative    pc   arft
+    kaufen        kauft      gekauft      haben  buy      buys      bought     accusative    pc   rft
+    mit|bringen   bringt     mitgebracht  haben  bring    brings    brought    accusative    pc   rft
+    vergessen     vergisst   vergessen    haben  forget   forgets   forgot     accusative    pc   rft
+    lesen         liest      gelesen      haben  read     reads     read       accusative    pc   r
+    essen         isst       gegessen     haben  eat      eats      ate        accusative    pc   f
+    fressen       frisst     gefressen    haben  eat      eats      ate        accusative    a    f
+    helfen        hilft      geholfen     haben  help     helps     helped     dative        pc   pca
+    danken        dankt      gedankt      haben  thank    thanks    thanked    dative        pc   pc
+    folgen        folgt      gefolgt      sein   follow   follows   followed   dative        pca  pca
+    geben         gibt       gegeben      haben  give     gives     gave       ditransitive  pc   rft
+    zeigen        zeigt      gezeigt      haben  show     shows     showed     ditransitive  pc   arft
+    schicken      schickt    geschickt    haben  send     sends     sent       ditransitive  pc   rt
+    schlafen      schläft    geschlafen   haben  sleep    sleeps    slept      place         pca  -
+    warten        wartet     gewartet     haben  wait     waits     waited     place         pca  -
+    spielen       spielt     gespielt     haben  play     plays     played     place         pca  -
+    arbeiten      arbeitet   gearbeitet   haben  work     works     worked     place         p    -
+    singen        singt      gesungen     haben  sing     sings     sang       place         pc   -
+    bleiben       bleibt     geblieben    sein   stay     stays     stayed     place         pca  -
+    laufen        läuft      gelaufen     sein   run      runs      ran        place         pca  -
+    lachen        lacht      gelacht      haben  laugh    laughs    laughed    intransitive  pc   -
+    kommen        kommt      gekommen     sein   come     comes     came       intransitive  pca  -
+    an|kommen     kommt      angekommen   sein   arrive   arrives   arrived    intransitive  pc   -
+    sagen         sagt       gesagt       haben  say      says      said       clause        pc   -
+    glauben       glaubt     geglaubt     haben  believe  believes  believed   clause        pc   -
+    hoffen        hofft      gehofft      haben  hope     hopes     hoped      clause        pc   -
+    sein          ist        gewesen      sein   be       is        was        predicate     pca  -
+""")
+
+ADJECTIVES = _table(Adjective, """
+    alt          old          part
+    jung         young        pa
+    reich        rich         p
+    klein        small        caft
+    groß         big          caft
+    hungrig      hungry       pca
+    traurig      sad          pca
+    freundlich   friendly     pc
+    stark        strong       pca
+    schwarz      black        at
+    weiß         white        at
+    rot          red          ft
+    grün         green        ft
+    billig       cheap        ft
+    frisch       fresh        f
+    neu          new          rt
+    interessant  interesting  r
+    dick         thick        r
+""")
+
+# Fixed phrases: words with the same number are translations of each other.
+PRESENT_TIMES = ["heute:1 | today:1", "am:1 Abend:2 | in:1 the:1 evening:2", "jeden:1 Tag:2 | every:1 day:2"]
+PAST_TIMES = ["gestern:1 | yesterday:1", "letzte:1 Woche:2 | last:1 week:2", "am:1 Montag:2 | on:1 Monday:2"]
+PLACES = [
+    "im:1 Garten:2 | in:1 the:1 garden:2",
+    "im:1 Park:2 | in:1 the:1 park:2",
+    "in:1 der:2 Stadt:3 | in:1 the:2 city:3",
+    "auf:1 dem:2 Markt:3 | at:1 the:2 market:3",
+    "vor:1 dem:2 Haus:3 | in:1 front:1 of:1 the:2 house:3",
+]
+
+# Columns: masculine, feminine, neuter, plural.
+DETERMINERS = {
+    ("der", "nominative"): "der die das die",
+    ("der", "accusative"): "den die das die",
+    ("der", "dative"): "dem der dem den",
+    ("dieser", "nominative"): "dieser diese dieses diese",
+    ("dieser", "accusative"): "diesen diese dieses diese",
+    ("dieser", "dative"): "diesem dieser diesem diesen",
+    ("ein", "nominative"): "ein eine ein -",
+    ("ein", "accusative"): "einen eine ein -",
+    ("ein", "dative"): "einem einer einem -",
+    ("kein", "accusative"): "keinen keine kein keine",
+    ("kein", "dative"): "keinem keiner keinem keinen",
+    ("relative", "nominative"): "der die das die",
+    ("relative", "accusative"): "den die das die",
+    ("relative", "dative"): "dem der dem denen",
+}
+ENDINGS = {  # of the adjective: weak after der, dieser and keine; mixed after ein, kein or nothing
+    ("weak", "nominative"): "e e e en",
+    ("weak", "accusative"): "en e e en",
+    ("weak", "dative"): "en en en en",
+    ("mixed", "nominative"): "er e es e",
+    ("mixed", "accusative"): "en e es e",
+    ("mixed", "dative"): "en en en en",
+}
+ENGLISH_DETERMINERS = {  # singular, plural
+    "der": ("the", "the"),
+    "dieser": ("this", "these"),
+    "ein": ("a", ""),
+    "kein": ("a", "any"),
+}
+
+# -------------------- phrases and clauses
+
+
+class Token(NamedTuple):
+    """A word and what it stands for. Two words are aligned when they share a link."""
+    text: str
+    links: tuple[str, ...] = ()
+
+
+COMMA = Token(",")
+
+
+def _fixed_phrase(text: str, scope: int) -> tuple[list[Token], list[Token]]:
+    """German and English tokens of a line of PRESENT_TIMES, PAST_TIMES or PLACES."""
+    sides = ([cell.split(":") for cell in side.split()] for side in text.split("|"))
+    german, english = ([Token(word, (f"{scope}{link}",)) for word, link in side] for side in sides)
+    return german, english
+
+
+@dataclass
+class NounPhrase:
+    noun: Noun
+    plural: bool
+    determiner: str  # "der", "dieser", "ein", "kein", "relative" or "pronoun"
+    scope: int  # a number of its own, so that its links differ from those of other phrases
+    adjective: Adjective | None = None
+    relative: "Clause | None" = None
+    gap: str = "subject"  # what the relative pronoun is in the relative clause
+
+    def german(self, case: str) -> list[Token]:
+        word = self.noun.german_plural if self.plural else self.noun.german
+        if self.plural and case == "dative" and word[-1] not in "ns":
+            word += "n"
+        noun = Token(word, (f"{self.scope}noun",))
+        if self.determiner == "pronoun":
+            return [noun]
+        column = 3 if self.plural else "mfn".index(self.noun.gender)
+        article = DETERMINERS[self.determiner, case].split()[column]
+        links = (f"{self.scope}article", "not") if self.determiner == "kein" else (f"{self.scope}article",)
+        tokens = [Token(article, links)] if article != "-" else []
+        if self.determiner == "relative":
+            return tokens
+        if self.adjective:
+            weak = self.determiner in ("der", "dieser") or (self.determiner == "kein" and self.plural)
+            ending = ENDINGS["weak" if weak else "mixed", case].split()[column]
+            tokens.append(Token(self.adjective.german + ending, (f"{self.scope}adjective",)))
+        return [*tokens, noun]
+
+    def english(self, role: str = "object") -> list[Token]:
+        noun = Token(self.noun.english_plural if self.plural else self.noun.english, (f"{self.scope}noun",))
+        link = (f"{self.scope}article",)
+        if self.determiner == "pronoun":
+            return [noun]
+        if self.determiner == "relative":
+            person = "who" if role == "subject" else "whom"
+            return [Token(person if self.noun.kind in "pc" else "that", link)]
+        tokens = [noun]
+        if self.adjective:
+            tokens.insert(0, Token(self.adjective.english, (f"{self.scope}adjective",)))
+        determiner = ENGLISH_DETERMINERS[self.determiner][self.plural]
+        if determiner == "a" and tokens[0].text[0] in "aeiou":
+            determiner = "an"
+        if determiner:
+            tokens.insert(0, Token(determiner, link))
+        return tokens + (self.relative.english(front=self.gap) if self.relative else [])
+
+    def avoid_bare_plural(self) -> None:
+        if self.plural and self.determiner == "ein":
+            self.determiner = "der"
+
+    def is_marked(self) -> bool:
+        """Whether its form tells the nominative from the accusative."""
+        return self.noun.german_plural == "wir" or (not self.plural and self.noun.gender == "m")
+
+
+@dataclass
+class Clause:
+    subject: NounPhrase
+    verb: Verb
+    past: bool
+    scope: int
+    objects: list[tuple[str, NounPhrase]] = field(default_factory=list)  # (case, phrase)
+    place: tuple[list[Token], list[Token]] = ((), ())  # where, or the predicate after `sein`
+    time: tuple[list[Token], list[Token]] = ((), ())
+    negated: bool = False
+
+    def german_verb(self) -> tuple[Token, list[Token]]:
+        """The finite verb, and what waits at the end of the clause (participle or prefix)."""
+        tense, meaning = f"{self.scope}tense", f"{self.scope}verb"
+        plural, (prefix, _, stem) = self.subject.plural, self.verb.german.rpartition("|")
+        if self.verb.frame == "predicate":
+            form = ("war", "waren") if self.past else ("ist", "sind")
+            return Token(form[plural], (tense, meaning)), []
+        if self.past:
+            form = ("hat", "haben") if self.verb.auxiliary == "haben" else ("ist", "sind")
+            return Token(form[plural], (tense,)), [Token(self.verb.participle, (meaning,))]
+        finite = Token(stem if plural else self.verb.present, (tense, meaning))
+        return finite, [Token(prefix, (meaning,))] * bool(prefix)
+
+    def german(self, order: str = "second", front: str = "subject") -> list[Token]:
+        """The clause with its finite verb in `order` "first", "second" or "final"; `front` comes first."""
+        finite, end = self.german_verb()
+        subject = self.subject.german("nominative")
+        if self.subject.relative:
+            inner = self.subject.relative.german("final", self.subject.gap)
+            subject = [*subject, COMMA, *inner, COMMA]
+        parts = {"subject": subject, "time": [*self.time[0]]}
+        parts |= {f"object{i}": phrase.german(case) for i, (case, phrase) in enumerate(self.objects)}
+        first = [] if order == "first" else parts.pop("object0" if front == "object" else front)
+        middle = [token for part in parts.values() for token in part]
+        if self.negated and not any(phrase.determiner == "kein" for _, phrase in self.objects):
+            middle.append(Token("nicht", ("not",)))
+        middle += self.place[0]
+        if order == "final" and end and not self.past:  # the prefix meets its verb again: anruft
+            return first + middle + [Token(end[0].text + finite.text, finite.links)]
+        if order == "final":
+            return first + middle + end + [finite]
+        return first + [finite] + middle + end
+
+    def english(self, order: str = "statement", front: str = "subject") -> list[Token]:
+        """The clause as a "statement" or "question"; `front` is "subject", "time" or "object"."""
+        tense, meaning = f"{self.scope}tense", f"{self.scope}verb"
+        plural = self.subject.plural
+        base, verb = [], []
+        if self.verb.frame == "predicate":
+            form = ("was", "were") if self.past else ("is", "are")
+            verb = [Token(form[plural], (tense, meaning))]
+        elif self.negated or order == "question":  # do-support
+            verb = [Token("did" if self.past else ("does", "do")[plural], (tense,))]
+            base = [Token(self.verb.english, (meaning,))]
+        else:
+            present = self.verb.english if plural else self.verb.english_present
+            verb = [Token(self.verb.english_past if self.past else present, (tense, meaning))]
+        negation = [Token("not", ("not",))] * self.negated
+        objects = [token for _, phrase in self.objects for token in phrase.english()]
+        subject, time, place = self.subject.english("subject"), [*self.time[1]], [*self.place[1]]
+        if order == "question":
+            return verb + subject + negation + base + objects + place + time
+        if front == "time":
+            return time + subject + verb + negation + base + objects + place
+        if front == "object":  # a relative pronoun
+            return objects + subject + verb + negation + base + place + time
+        return subject + verb + negation + base + objects + place + time
+
+
+# -------------------- the author
+
+STRUCTURES = (
+    "statement", "time first", "object first", "question",
+    "because", "when", "that", "relative subject", "relative object",
+)
+
+
+class _Author:
+    """Draws sentences at random and notes which combinations of words each of them used."""
+
+    def __init__(self, rng: random.Random):
+        self.rng = rng
+
+    def sentence(self) -> tuple[tuple[list[Token], list[Token]], set]:
+        """German and English tokens of one random sentence, and the combinations of words in it."""
+        while True:
+            self.scopes, self.combinations, self.used = count(), set(), set()
+            self.past, self.negated, self.is_clear = self.chance(0.5), False, True
+            structure = self.rng.choice(STRUCTURES)
+            german, english = self.write(structure)
+            if self.is_clear:
+                end = Token("?" if structure == "question" else ".", ("end",))
+                return (_tidy([*german, end]), _tidy([*english, end])), self.combinations
+
+    def write(self, structure: str) -> tuple[list[Token], list[Token]]:
+        if structure in ("statement", "time first", "question"):
+            front = "time" if structure == "time first" else "subject"
+            order = ("first", "question") if structure == "question" else ("second", "statement")
+            time = 1 if front == "time" else 0.3
+            clause = self.clause(structure, time=time, negate=structure != "question")
+            return clause.german(order[0], front), clause.english(order[1], front)
+        if structure == "object first":
+            clause = self.clause(structure, OBJECT_FRAMES)
+            case, target = clause.objects[0]
+            by_form = case == "dative" or target.is_marked() or target.noun.kind not in clause.verb.agents
+            self.is_clear &= by_form and target.determiner in ("der", "dieser")
+            return clause.german(front="object"), clause.english()
+        if structure in ("relative subject", "relative object"):
+            return self.with_relative(structure)
+        return self.with_conjunction(structure)
+
+    def with_conjunction(self, structure: str) -> tuple[list[Token], list[Token]]:
+        self.past &= structure != "when"
+        main = self.clause("main", ("clause",) if structure == "that" else FRAMES)
+        second = self.clause(structure)
+        conjunction = {"because": "weil", "when": "wenn", "that": "dass"}[structure]
+        german = [Token(conjunction, ("conjunction",)), *second.german("final")]
+        english = [Token(structure, ("conjunction",)), *second.english()]
+        if structure != "that" and self.chance(0.4):
+            comma = Token(",", ("comma",))
+            return [*german, comma, *main.german("first")], [*english, comma, *main.english()]
+        return [*main.german(), COMMA, *german], [*main.english(), *english]
+
+    def with_relative(self, structure: str) -> tuple[list[Token], list[Token]]:
+        adjectives = 0.0 if structure == "relative subject" else 0.25
+        head = self.noun_phrase("pcarft", "der der ein", adjectives=adjectives)
+        head.avoid_bare_plural()
+        pronoun = NounPhrase(head.noun, head.plural, "relative", next(self.scopes), head.adjective)
+        if structure == "relative subject":
+            main = self.clause("main", subject=head)
+        else:
+            main = self.clause("main", ("accusative", "dative"), target=head, negate=False)
+            subject = main.subject  # the relative clause must not seem to be about the subject
+            self.is_clear &= (subject.plural, subject.noun.gender) != (head.plural, head.noun.gender)
+        if head.noun.kind in "pca" and self.chance(0.5):
+            relative = self.clause(structure, subject=pronoun)
+        else:
+            relative = self.clause(structure, ("accusative", "dative"), target=pronoun)
+            head.gap = "object"
+        self.require_clear(relative)
+        head.relative = relative
+        if structure == "relative subject":
+            return main.german(), main.english()
+        return [*main.german(), COMMA, *relative.german("final", head.gap)], main.english()
+
+    def clause(self, structure, frames=FRAMES, subject=None, target=None, time=0.0, negate=True) -> Clause:
+        """A clause in one of `frames`. `subject` and `target` (its last object) may be phrases made before."""
+        verb = self.rng.choice([verb for verb in VERBS if self.fits(verb, frames, subject, target)])
+        negated = negate and not self.negated and self.chance(0.2)
+        self.negated |= negated
+        self.used.add(verb)
+        scope = next(self.scopes)
+        if subject is None:
+            determiners = "der der der dieser" if negated else "der der der dieser ein"
+            subject = self.noun_phrase(verb.agents, determiners, 0.15, 0.25 * (verb.frame != "predicate"))
+            subject.avoid_bare_plural()
+        clause = Clause(subject, verb, self.past, scope, negated=negated)
+        if verb.frame == "ditransitive":
+            clause.objects.append(("dative", self.noun_phrase("pc", "der")))
+        if verb.objects:
+            determiners = "der kein" if negated else "der der der dieser ein ein ein"
+            target = target or self.noun_phrase(verb.objects, determiners)
+            clause.objects.append(("dative" if verb.frame == "dative" else "accusative", target))
+            self.combinations.add(("verb-object", verb.german, target.noun.german))
+        if verb.frame == "place" and self.chance(0.5):
+            clause.place = _fixed_phrase(self.rng.choice(PLACES), next(self.scopes))
+        if verb.frame == "predicate":
+            adjective = self.adjective(subject.noun)
+            clause.place = _fixed_phrase(f"{adjective.german}:1 | {adjective.english}:1", next(self.scopes))
+        if self.chance(time) and (time == 1 or not negated):
+            times = PAST_TIMES if self.past else PRESENT_TIMES[:2] if negated else PRESENT_TIMES
+            clause.time = _fixed_phrase(self.rng.choice(times), next(self.scopes))
+        self.combinations.add(("subject-verb", subject.noun.german, verb.german))
+        self.combinations.add(("verb-structure", verb.german, structure))
+        return clause
+
+    def fits(self, verb: Verb, frames: tuple, subject: NounPhrase | None, target: NounPhrase | None) -> bool:
+        if verb.frame not in frames or verb in self.used or (target and target.noun.kind not in verb.objects):
+            return False
+        if subject and verb.frame == "predicate":  # no: the black cat is white
+            return subject.adjective is None
+        return subject is None or subject.noun.kind in verb.agents
+
+    def noun_phrase(self, kinds: str, determiners: str, pronouns=0.0, adjectives=0.25) -> NounPhrase:
+        """A phrase about a noun of one of `kinds` that the sentence has not used yet."""
+        scope = next(self.scopes)
+        if "p" in kinds and self.chance(pronouns):
+            noun = self.rng.choice(PRONOUNS)
+            return NounPhrase(noun, noun.german == "", "pronoun", scope)
+        noun = self.rng.choice([noun for noun in NOUNS if noun.kind in kinds and noun not in self.used])
+        self.used.add(noun)
+        adjective = self.adjective(noun) if self.chance(adjectives) else None
+        return NounPhrase(noun, self.chance(0.35), self.rng.choice(determiners.split()), scope, adjective)
+
+    def adjective(self, noun: Noun) -> Adjective:
+        adjective = self.rng.choice([row for row in ADJECTIVES if noun.kind in row.kinds])
+        self.combinations.add(("adjective-noun", adjective.german, noun.german))
+        return adjective
+
+    def require_clear(self, clause: Clause) -> None:
+        """Reject `die Frau, die das Kind sieht`: who sees whom? Case, number or meaning has to say it."""
+        case, target = clause.objects[-1] if clause.objects else ("dative", None)
+        if case == "accusative" and target.noun.kind in clause.verb.agents:
+            marked = clause.subject.is_marked() or target.is_marked()
+            self.is_clear &= marked or clause.subject.plural != target.plural
+
+    def chance(self, probability: float) -> bool:
+        return self.rng.random() < probability
+
+
+def _tidy(tokens: list[Token]) -> list[Token]:
+    """Drop a comma before another mark, and begin with a capital letter."""
+    pairs = zip(tokens, [*tokens[1:], None], strict=True)
+    tokens = [token for token, after in pairs if not (token.text == "," and after and after.text in ",.?")]
+    return [Token(tokens[0].text[0].upper() + tokens[0].text[1:], tokens[0].links), *tokens[1:]]
+
+
+# -------------------- the corpus
+
+
+@dataclass(frozen=True)
+class SentencePair:
+    """A German sentence, its English translation and which word translates which.
+
+    `alignment` holds (German index, English index) over `words(german)` and `words(english)`. `combinations` holds
+    the combinations of words in the sentence, such as ("adjective-noun", "alt", "Hund").
+    """
+
+    german: str
+    english: str
+    alignment: tuple[tuple[int, int], ...]
+    combinations: frozenset[tuple[str, str, str]] = frozenset()
+
+
+def words(sentence: str) -> list[str]:
+    """The words of a sentence; a punctuation mark is a word of its own."""
+    return re.findall(r"\w+|[^\w\s]", sentence)
+
+
+def held_out_combinations(seed: int = 0) -> frozenset[tuple[str, str, str]]:
+    """One in twelve of the combinations of each sort. No training sentence has one; every test sentence does."""
+    verbs = [verb for verb in VERBS if verb.frame != "clause"]
+    sorts = [
+        [("adjective-noun", a.german, noun.german) for a in ADJECTIVES for noun in NOUNS if noun.kind in a.kinds],
+        [("subject-verb", noun.german, verb.german) for verb in verbs for noun in NOUNS if noun.kind in verb.agents],
+        [("verb-object", verb.german, noun.german) for verb in verbs for noun in NOUNS if noun.kind in verb.objects],
+        [("verb-structure", verb.german, structure) for verb in verbs for structure in STRUCTURES],
+    ]
+    rng = random.Random(seed)
+    return frozenset(row for sort in sorts for row in rng.sample(sort, len(sort) // 12))
+
+
+def grammar_corpus(n_train: int, n_test: int, seed: int = 0) -> tuple[list[SentencePair], list[SentencePair]]:
+    """Training and test sentences; the same `seed` gives the same sentences on every machine.
+
+    A training sentence has none of `held_out_combinations(seed)`. A test sentence has at least one of them, is made
+    of words that all occur in training, and neither its German nor its English is a training sentence.
+
+    Raises ValueError when a number is not in 1..20,000, or when n_train is too small to teach the words of n_test.
+    """
+    for name, number in (("n_train", n_train), ("n_test", n_test)):
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 20_000:
+            raise ValueError(f"{name} is {number!r}; choose a whole number from 1 to 20,000")
+    held_out, author = held_out_combinations(seed), _Author(random.Random(seed))
+    train, test = {}, {}
+    while len(train) < n_train:
+        tokens, combinations = author.sentence()
+        if held_out.isdisjoint(combinations):
+            pair = _pair(*tokens, combinations)
+            train[pair.german] = pair
+    known = {word for pair in train.values() for word in words(pair.german) + words(pair.english)}
+    taken = {pair.english for pair in train.values()}
+    tries = 0
+    while len(test) < n_test:
+        tries += 1
+        if tries > 5_000:
+            raise ValueError(
+                f"n_train = {n_train} sentences teach the words of only {len(test)} test sentences, and n_test is "
+                f"{n_test}; choose a larger n_train or a smaller n_test"
+            )
+        tokens, combinations = author.sentence()
+        if not held_out.isdisjoint(combinations) and known.issuperset(token.text for token in tokens[0] + tokens[1]):
+            pair = _pair(*tokens, combinations)
+            if pair.english not in taken:
+                test[pair.german], tries = pair, 0
+                taken.add(pair.english)
+    return list(train.values()), list(test.values())
+
+
+def _pair(german: list[Token], english: list[Token], combinations: set) -> SentencePair:
+    texts = [" ".join(token.text for token in side) for side in (german, english)]
+    texts = [re.sub(r" ([,.?])", r"\1", text) for text in texts]
+    targets = {link: [j for j, token in enumerate(english) if link in token.links] for token in german for link in token.links}
+    alignment = {(i, j) for i, token in enumerate(german) for link in token.links for j in targets[link]}
+    return SentencePair(*texts, tuple(sorted(alignment)), frozenset(combinations))

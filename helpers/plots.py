@@ -1,0 +1,267 @@
+"""Pictures of the notebooks: one function per kind of picture.
+
+Each function returns a matplotlib figure and changes no global style. `show` puts the figure on the page,
+with a description for readers who cannot see it. Fill pattern, outline and line style carry the meaning, and
+colour only repeats it: the pictures survive a greyscale printer and every kind of colour vision.
+"""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patheffects import withStroke
+
+# Line colours: the palette of Okabe and Ito without its yellow, which is too pale for lines.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
+LINE_STYLES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+INK, GREY, PALE_GREY, TODAY = "#1a1a1a", "#8a8a8a", "#c4c4c4", "#B34700"
+
+# The parts of the block diagram: what is written on them, and the colour they get once they are built.
+ATTENTION, FEED_FORWARD, NORM, EMBEDDING, OUTPUT = "#F7C99B", "#A9D5F2", "#F6EDB0", "#EBC4DA", "#A5DDCB"
+PARTS = {
+    "source_embedding": ("Embedding", EMBEDDING),
+    "source_positions": ("+ Positions", EMBEDDING),
+    "encoder_self_attention": ("Self-attention", ATTENTION),
+    "encoder_feed_forward": ("Feed-forward", FEED_FORWARD),
+    "encoder_add_norm": ("Add & norm", NORM),
+    "encoder_stack": ("ENCODER", "#F4F4F4"),
+    "target_embedding": ("Embedding", EMBEDDING),
+    "target_positions": ("+ Positions", EMBEDDING),
+    "decoder_self_attention": ("Masked self-attention", ATTENTION),
+    "cross_attention": ("Cross-attention", ATTENTION),
+    "decoder_feed_forward": ("Feed-forward", FEED_FORWARD),
+    "decoder_add_norm": ("Add & norm", NORM),
+    "decoder_stack": ("DECODER", "#F4F4F4"),
+    "output_layer": ("Output layer", OUTPUT),
+}
+
+# Measures of the block diagram in inches, from the lower left corner of the figure.
+ENCODER_X, DECODER_X = 2.6, 7.4  # centre lines of the two halves
+HALF_BOX, HALF_FRAME = 1.42, 1.86  # half the width of a part, and of a stack's frame
+TALL, FLAT, GAP = 0.58, 0.36, 0.14  # heights of parts; the gap between a sub-layer and its add & norm
+WORDS_Y, EMBEDDING_Y, POSITIONS_Y, FRAME_Y, FIRST_Y, PITCH = 0.28, 0.82, 1.66, 2.2, 2.62, 1.42  # lower edges
+
+
+def show(fig, alt):
+    """Display `fig` with the description `alt`, then close it.
+
+    The description is stored in the notebook beside the picture, for screen readers and the web version.
+    Raises ValueError when it is empty.
+    """
+    from IPython.display import display
+
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError(f"alt is {alt!r}, expected a sentence that says what the picture shows")
+    display(fig, metadata={"image/png": {"alt": alt.strip()}})
+    plt.close(fig)
+
+
+def block_diagram(built=(), today=(), title=None):
+    """Draw the encoder-decoder Transformer (figure 1 of "Attention Is All You Need") and return the figure.
+
+    Parts named in `built` are filled, all others are hatched placeholders; parts named in `today` get a thick
+    outline. `PARTS` holds the names; "encoder_stack" and "decoder_stack" are the two frames.
+    Raises ValueError for a name that is not a part.
+    """
+    built, today = _part_names("built", built), _part_names("today", today)
+    fig, ax = plt.subplots(figsize=(10, 8.4))
+    ax.set(xlim=(0, 10), ylim=(0, 8.4))
+    ax.set_position((0, 0, 1, 1))
+    ax.axis("off")
+
+    def part(name, x, y, height):
+        label, colour = PARTS[name]
+        _box(ax, (x - HALF_BOX, y), 2 * HALF_BOX, height, colour, name in built, name in today)
+        halo = None if name in built else [withStroke(linewidth=5, foreground="white")]
+        size, weight = 16 if height > FLAT else 14, "bold" if name in today else "normal"
+        _text(ax, x, y + height / 2, label, size=size, va="center_baseline", weight=weight, path_effects=halo)
+
+    def half(x, side, words, parts):
+        """Draw one half upwards, residual lines on `side` (-1 left, 1 right); return its upper edge."""
+        embedding, positions, *sub_layers, add_norm, stack = parts
+        _text(ax, x, WORDS_Y, words)
+        _arrow(ax, (x, 0.5), (x, EMBEDDING_Y))
+        _arrow(ax, (x, EMBEDDING_Y + TALL), (x, POSITIONS_Y), head=False)
+        part(embedding, x, EMBEDDING_Y, TALL)
+        part(positions, x, POSITIONS_Y, FLAT)
+        frame_height = FIRST_Y - FRAME_Y - 0.2 + PITCH * len(sub_layers)
+        _box(ax, (x - HALF_FRAME, FRAME_Y), 2 * HALF_FRAME, frame_height, PARTS[stack][1], stack in built,
+             stack in today, frame=True)  # fmt: skip
+        _text(ax, x + side * (HALF_FRAME + 0.34), FRAME_Y + frame_height / 2, PARTS[stack][0] + "  × 6",
+              rotation=90, weight="bold" if stack in today else "normal")  # fmt: skip
+        below = POSITIONS_Y + FLAT
+        for level, sub_layer in enumerate(sub_layers):
+            y = FIRST_Y + PITCH * level
+            norm_y = y + TALL + GAP
+            outside, middle = x + side * (HALF_BOX + 0.2), norm_y + FLAT / 2
+            _arrow(ax, (x, below), (x, y))
+            _arrow(ax, (x, y + TALL), (x, norm_y), head=False)
+            _arrow(ax, (x, y - 0.2), (outside, y - 0.2), (outside, middle), (x + side * HALF_BOX, middle))
+            part(sub_layer, x, y, TALL)
+            part(add_norm, x, norm_y, FLAT)
+            below = norm_y + FLAT
+        return below
+
+    names = list(PARTS)
+    encoder_top = half(ENCODER_X, -1, "source sentence", names[:6])
+    decoder_top = half(DECODER_X, 1, "translation so far", names[6:13])
+    corner_x, corner_y, cross_y = 5.0, encoder_top + 0.78, FIRST_Y + PITCH + TALL / 2
+    _arrow(ax, (ENCODER_X, encoder_top), (ENCODER_X, corner_y), (corner_x, corner_y), (corner_x, cross_y),
+           (DECODER_X - HALF_BOX, cross_y), width=2.4)  # fmt: skip
+    _text(ax, 3.8, corner_y + 0.1, "memory", va="bottom", style="italic")
+    _arrow(ax, (DECODER_X, decoder_top), (DECODER_X, 7.2))
+    part("output_layer", DECODER_X, 7.2, TALL)
+    _arrow(ax, (DECODER_X, 7.2 + TALL), (DECODER_X, 8.02))
+    _text(ax, DECODER_X, 8.2, "next word")
+
+    _text(ax, 0.35, 8.15, title or "", size=18, ha="left", weight="bold")
+    for y, label, *state in ((7.4, "built", 1, 0), (6.93, "placeholder", 0, 0), (6.46, "today", 0, 1)):
+        _box(ax, (0.35, y - 0.16), 0.8, 0.32, ATTENTION, *state)
+        _text(ax, 1.35, y, label, ha="left", va="center_baseline")
+    return fig
+
+
+def _part_names(argument, names):
+    """The names as a set; an error names the first that is no part."""
+    names = {names} if isinstance(names, str) else set(names)
+    for name in sorted(names - set(PARTS)):
+        raise ValueError(f"{argument} holds {name!r}, expected names of parts: {', '.join(PARTS)}")
+    return names
+
+
+def _box(ax, corner, width, height, colour, built, today, frame=False):
+    """A part or the frame of a stack: filled when built, hatched when not, with a thick outline today."""
+    shape = f"round,pad=0,rounding_size={0.2 if frame else 0.09}"
+    fill = {"facecolor": colour if built else "white", "zorder": 0 if frame else 3}
+    if not built and not frame:
+        fill.update(hatch="////", edgecolor=PALE_GREY)
+    ax.add_patch(FancyBboxPatch(corner, width, height, boxstyle=shape, linewidth=0, **fill))
+    edge = {"edgecolor": TODAY if today else INK if built else GREY, "linewidth": 4.5 if today else 1.5}
+    dashes = "-" if built or today else (0, (3, 2))
+    outline = {"facecolor": "none", "linestyle": dashes, "zorder": 1 if frame else 4, **edge}
+    ax.add_patch(FancyBboxPatch(corner, width, height, boxstyle=shape, **outline))
+
+
+def _text(ax, x, y, text, size=16, ha="center", va="center", **more):
+    ax.text(x, y, text, fontsize=size, ha=ha, va=va, color=INK, zorder=5, **more)
+
+
+def _arrow(ax, *points, width=1.6, head=True):
+    """A line through the points, with a head at the last one."""
+    xs, ys = zip(*points, strict=True)
+    if len(points) > 2:
+        ax.plot(xs[:-1], ys[:-1], color=INK, linewidth=width, zorder=2, solid_capstyle="projecting")
+    style = {"arrowstyle": "-|>,head_length=5,head_width=3" if head else "-", "shrinkA": 0, "shrinkB": 0}
+    ax.add_patch(FancyArrowPatch(*points[-2:], linewidth=width, color=INK, zorder=2, **style))
+
+
+def attention_map(
+    weights, query_words, key_words, *, ax=None, title=None, query_label="query", key_label="key"
+):
+    """Heat map of one head's attention weights `(T, S)`, one row per query, and return the figure.
+
+    The colour scale is always 0 to 1, so that any two maps can be compared. Small maps show each weight.
+    `query_label` and `key_label` say what the words on the two axes are.
+    Raises ValueError when `weights` is not a matrix with one row per query word and one column per key word,
+    or when it holds a number that cannot be an attention weight.
+    """
+    weights = _checked_weights(weights, query_words, key_words)
+    rows, columns = weights.shape
+    if ax is None:
+        size = (max(5.5, 0.66 * columns + 3.2), max(3.2, 0.5 * rows + 1.9))
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    image = ax.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    steep = columns > 5 and max(map(len, key_words)) > 4
+    slope = {"rotation": 50, "ha": "left", "rotation_mode": "anchor"} if steep else {}
+    ax.set_xticks(range(columns), key_words, fontsize=13, **slope)
+    ax.set_yticks(range(rows), query_words, fontsize=13)
+    ax.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
+    ax.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
+    ax.grid(which="minor", color="#d0d0d0", linewidth=0.8)
+    ax.tick_params(which="both", length=0, top=False, labeltop=True, labelbottom=False)
+    ax.set_xlabel(key_label, fontsize=13, labelpad=8)
+    ax.set_ylabel(query_label, fontsize=13, labelpad=8)
+    if rows <= 16 and columns <= 14:
+        for (row, column), weight in np.ndenumerate(weights):
+            text = f"{weight:.2f}".removeprefix("0")
+            colour = "white" if weight > 0.55 else INK
+            ax.text(column, row, text, ha="center", va="center_baseline", fontsize=11, color=colour)
+    bar = ax.figure.colorbar(image, ax=ax, ticks=(0, 0.5, 1))
+    bar.set_label("attention weight", fontsize=13)
+    bar.ax.tick_params(labelsize=12)
+    if title:
+        ax.set_title(title, fontsize=15, pad=12)
+    return ax.figure
+
+
+def _checked_weights(weights, query_words, key_words):
+    """The weights as a NumPy matrix, or an error that says what is wrong with them."""
+    if hasattr(weights, "detach"):
+        weights = weights.detach().float().cpu()
+    weights = np.asarray(weights, dtype=float)
+    rows, columns = len(query_words), len(key_words)
+    if weights.ndim != 2:
+        raise ValueError(
+            f"weights has shape {weights.shape}, expected the matrix (T, S) of one head: "
+            "pick it with weights[sentence, head]"
+        )
+    if weights.shape != (rows, columns) or weights.size == 0:
+        raise ValueError(
+            f"weights has shape {weights.shape}, expected ({rows}, {columns}) for {rows} query words and "
+            f"{columns} key words: pass one word for each row and one for each column"
+        )
+    outside = weights[~((weights > -1e-6) & (weights < 1 + 1e-6))]
+    if outside.size:
+        raise ValueError(f"weights holds {outside[0]:.3g}, expected 0 to 1: put the scores through a softmax")
+    return weights
+
+
+def curves(history, *, xlabel="step", ylabel="loss", title=None, ax=None):
+    """Draw training curves, each with its name at its right end, and return the figure.
+
+    `history` is {name: (x values, y values)}, or the History that `helpers.training.train` returns:
+    its training loss at each step and, if measured, its validation loss after each epoch.
+    Raises ValueError when there is no curve, or a curve is empty or has different numbers of x and y values.
+    """
+    lines = dict(history) if isinstance(history, Mapping) else _history_lines(history)
+    if not lines:
+        raise ValueError("history is empty, expected at least one curve: {'training': (steps, losses)}")
+    for name, (x, y) in lines.items():
+        if len(x) != len(y) or len(x) == 0:
+            raise ValueError(f"curve {name!r} has {len(x)} x and {len(y)} y values, expected one y per x")
+    if ax is None:
+        _, ax = plt.subplots(figsize=(8.5, 4.6), layout="constrained")
+    for index, (name, (x, y)) in enumerate(lines.items()):
+        style = {"linestyle": LINE_STYLES[index % 4], "marker": MARKERS[index % 6], "markersize": 7}
+        style.update(color=COLOURS[index % 6], linewidth=2.2, markevery=max(1, len(x) // 8))
+        ax.plot(x, y, label=name, **style)
+    ax.set_xlabel(xlabel, fontsize=14)
+    ax.set_ylabel(ylabel, fontsize=14)
+    ax.tick_params(labelsize=13)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="#e0e0e0")
+    if title:
+        ax.set_title(title, fontsize=15, loc="left")
+    _name_lines(ax)
+    return ax.figure
+
+
+def _history_lines(history):
+    lines = {"training": (history.step, history.loss)}
+    if history.valid_loss:
+        lines["validation"] = (history.epoch_step, history.valid_loss)
+    return lines
+
+
+def _name_lines(ax):
+    """Write the name of each line right of its end, moved up where two names would touch."""
+    gap, lowest = 0.075 * np.diff(ax.get_ylim())[0], -np.inf
+    right = max(line.get_xdata()[-1] for line in ax.get_lines()) + 0.03 * np.diff(ax.get_xlim())[0]
+    for line in sorted(ax.get_lines(), key=lambda line: line.get_ydata()[-1]):
+        end = line.get_xdata()[-1], line.get_ydata()[-1]
+        lowest = max(lowest + gap, end[1])
+        style = {"color": line.get_color(), "fontsize": 14, "va": "center", "annotation_clip": False}
+        leader = {"arrowstyle": "-", "color": line.get_color(), "shrinkA": 2, "shrinkB": 4}
+        ax.annotate(line.get_label(), end, xytext=(right, lowest), arrowprops=leader, **style)

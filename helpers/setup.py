@@ -1,0 +1,91 @@
+"""What the set-up cell of every notebook calls, before PyTorch is imported."""
+
+import ctypes
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from importlib import metadata
+
+OLDEST_PYTHON = (3, 11)
+OLDEST_TORCH = (2, 6)
+# Import name and package name of what the notebooks use besides PyTorch.
+PACKAGES = {
+    "matplotlib": "matplotlib",
+    "numpy": "numpy",
+    "sacrebleu": "sacrebleu",
+    "safetensors": "safetensors",
+    "tokenizers": "tokenizers",
+    "tqdm": "tqdm",
+}
+
+
+def prepare() -> None:
+    """Make the kernel ready for a notebook and print "Ready.".
+
+    On Colab this installs the packages that are missing there, but never PyTorch.
+
+    Raises:
+        RuntimeError: Python or PyTorch is too old or a package is missing; the message says what to do.
+    """
+    # Threads that wait in a busy loop make training up to a hundred times slower on a shared CPU.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if sys.version_info < OLDEST_PYTHON:
+        present, needed = _dotted(sys.version_info[:2]), _dotted(OLDEST_PYTHON)
+        raise RuntimeError(f"This is Python {present}; the series needs {needed} or newer.")
+    missing = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if missing and _on_colab():
+        _install(missing)
+        missing = []
+    if importlib.util.find_spec("torch") is None:
+        missing.append("torch")
+    if missing:
+        raise RuntimeError(
+            f"Not installed in this kernel's Python: {', '.join(missing)}. Start the notebook with "
+            "`python course.py lab`, or run `pip install -r requirements.txt` and restart the kernel."
+        )
+    torch_version = tuple(int(part) for part in re.findall(r"\d+", metadata.version("torch"))[:2])
+    if torch_version < OLDEST_TORCH:
+        raise RuntimeError(
+            f"This is PyTorch {_dotted(torch_version)}; the series needs {_dotted(OLDEST_TORCH)} or newer: "
+            "`pip install --upgrade torch`, then restart the kernel."
+        )
+    print("Ready.")
+
+
+def keep_heap_small(threshold: int = 131072) -> bool:
+    """Have freed memory returned to the system at once, for long trainings on a CPU.
+
+    Batches of many different shapes fragment the heap of glibc, the C library of most Linux systems: a
+    training can grow to several GB that it does not use. With a fixed `threshold` (in bytes) larger blocks
+    are given back.
+
+    Returns True when the setting was made, False on systems that do not have it, where nothing needs doing.
+    """
+    if sys.platform != "linux":
+        return False
+    trim_threshold, mmap_threshold = -1, -3  # the names M_TRIM_THRESHOLD, M_MMAP_THRESHOLD in malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return False
+    return bool(mallopt(mmap_threshold, threshold)) and bool(mallopt(trim_threshold, threshold))
+
+
+def _on_colab() -> bool:
+    try:
+        return importlib.util.find_spec("google.colab") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _install(packages: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *packages])
+    if done.returncode:
+        raise RuntimeError(f"Could not install {', '.join(packages)}. Wait a minute, then run this again.")
+    importlib.invalidate_caches()
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

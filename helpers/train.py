@@ -1,0 +1,224 @@
+"""Train a translator: `python -m helpers.train --help`.
+
+Leaves in the output folder what `python -m helpers.translate --model FOLDER` needs (`model.safetensors` and
+`tokenizer.json`) and a card of the run (`card.json`, `CARD.md`).
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+import torch
+
+from helpers.checkpoints import save_model
+from helpers.data import encode_pairs, multi30k, train_tokenizer
+from helpers.decoding import translate_batch
+from helpers.model import Transformer
+from helpers.setup import keep_heap_small
+from helpers.training import TrainingConfig, train
+
+EXAMPLE = """example:
+  python -m helpers.train --data grammar --out my-model
+  python -m helpers.train --data multi30k --direction de-en --epochs 24 --out my-translator --resume
+"""
+
+LANGUAGES = {"de": "German", "en": "English"}
+
+TERMS = {
+    "multi30k": (
+        "Multi30k, task 1 (29,000 training, 1,014 validation and 1,000 test_2016_flickr pairs), public repository "
+        "multi30k/dataset at commit a3d2e0d2. Its publishers provide it for non-commercial research and educational "
+        "purposes; the weights were trained on it, so treat them likewise. Cite Elliott et al. 2016, "
+        '"Multi30K: Multilingual English-German Image Descriptions" (W16-3210). No sentence of it is stored here.'
+    ),
+    "grammar": "The bilingual grammar of this series (helpers.grammar), under the licence of the series.",
+}
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.train", description="Train an encoder-decoder Transformer that translates.",
+        epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add = parser.add_argument
+    add("--out", required=True, metavar="FOLDER", help="folder for the model, its tokeniser, checkpoint and card")
+    add("--data", choices=["grammar", "multi30k"], default="grammar", help="grammar works offline (default)")
+    add("--direction", choices=["de-en", "en-de"], default="de-en", help="default: de-en")
+    add("--vocab-size", type=int, default=None, help="subwords, joint (default: 6000, grammar 400)")
+    add("--d-model", type=int, default=None, help="width of the vectors (default: 256, grammar 128)")
+    add("--n-heads", type=int, default=8, help="heads, must divide d-model (default: 8)")
+    add("--d-ff", type=int, default=None, help="feed-forward width (default: twice d-model)")
+    add("--n-layers", type=int, default=None, help="encoder and decoder layers (default: 3, grammar 2)")
+    add("--dropout", type=float, default=None, help="default: 0.2, grammar 0.0")
+    add("--norm-first", action="store_true", help="pre-norm instead of the paper's post-norm")
+    add("--epochs", type=int, default=None, help="passes over the data (default: 24, grammar 12)")
+    add("--max-tokens", type=int, default=3000, help="padded tokens per side and batch (default: 3000)")
+    add("--peak-lr", type=float, default=1.5e-3, help="highest learning rate (default: 0.0015)")
+    add("--warmup-steps", type=int, default=None, help="steps to reach it (default: 800, grammar 200)")
+    add("--average-last", type=int, default=None, help="epochs whose final weights are averaged (default: 5, grammar 0)")
+    add("--bfloat16", action="store_true", help="faster on CPUs with bfloat16 in hardware, slower elsewhere")
+    add("--seed", type=int, default=0, help="default: 0")
+    add("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    return parser
+
+
+DEFAULTS = {
+    "multi30k": dict(vocab_size=6000, d_model=256, n_layers=3, dropout=0.2, epochs=24, warmup_steps=800, average_last=5),
+    "grammar": dict(vocab_size=400, d_model=128, n_layers=2, dropout=0.0, epochs=12, warmup_steps=200, average_last=0),
+}
+
+
+def load_splits(data, direction):
+    """Training, validation and test pairs `(source, target)` of a data set."""
+    if data == "multi30k":
+        splits = [multi30k(split) for split in ("train", "valid", "test")]
+    else:
+        from helpers.grammar import grammar_corpus
+
+        pairs, test = ([(p.german, p.english) for p in side] for side in grammar_corpus(8000, 500))
+        splits = [pairs[500:], pairs[:500], test]
+    if direction == "en-de":
+        splits = [[(english, german) for german, english in pairs] for pairs in splits]
+    return splits
+
+
+def moses(sentences, language):
+    """Lower-cased, normalised and Moses-tokenised, as in the published `lc.norm.tok` files."""
+    from sacremoses import MosesPunctNormalizer, MosesTokenizer
+
+    normalise, tokenise = MosesPunctNormalizer(language).normalize, MosesTokenizer(language).tokenize
+    return [tokenise(normalise(s).lower(), return_str=True, escape=True) for s in sentences]
+
+
+def score(translations, references, language="en"):
+    """BLEU of one reference per sentence, three ways, and the share of sentences that are exactly right."""
+    from sacrebleu.metrics import BLEU
+
+    def bleu(hypotheses, answers, **options):
+        metric = BLEU(**options)
+        return {"score": round(metric.corpus_score(hypotheses, [answers]).score, 2), "signature": str(metric.get_signature())}
+
+    exact = sum(a == b for a, b in zip(translations, references, strict=True)) / len(references)
+    return {
+        "sacrebleu": bleu(translations, references),
+        "sacrebleu_lowercase": bleu(translations, references, lowercase=True),
+        "tokenised_lowercase": bleu(
+            moses(translations, language), moses(references, language), tokenize="none", force=True
+        ),
+        "exact_match": round(exact, 4),
+    }  # fmt: skip
+
+
+def write_card(folder, card):
+    """`card.json` for programs and `CARD.md` for people."""
+    folder = Path(folder)
+    (folder / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    rows = "\n".join(
+        f"| {name} | {value['score']:.2f} | `{value['signature']}` |"
+        for name, value in card["scores"].items() if isinstance(value, dict)
+    )  # fmt: skip
+    training, source, target = card["training"], *(LANGUAGES[c] for c in card["direction"].split("-"))
+    (folder / "CARD.md").write_text(
+        f"""# {source} to {target} Transformer
+
+Written by `helpers.train` at the end of the run; the same numbers are in `card.json`.
+
+- **What it is**: the encoder-decoder Transformer of `helpers/model.py`, {card["parameters"]:,} parameters, stored in float16,
+  with a joint subword vocabulary of {card["sizes"]["src_vocab_size"]:,}. Sizes: {", ".join(f"{k} {v}" for k, v in card["sizes"].items())}.
+- **Command**: `{training["command"]}`
+- **Training**: {training["epochs"]} epochs, {training["steps"]:,} steps, {training["minutes"]} minutes, seed {training["seed"]}, on {training["machine"]},
+  PyTorch {training["torch"]}. Validation loss {training["valid_loss"]:.3f} nats per token.
+- **Data and terms of use**: {card["data"]}
+- **Use**: for learning. It has seen {card["training_pairs"]:,} {"image captions" if card["data"].startswith("Multi30k") else "sentences"} and nothing else; outside that
+  world it answers fluently and wrongly.
+
+| score on the {card["test_pairs"]:,} test sentences, greedy | BLEU | sacreBLEU signature |
+|---|---|---|
+{rows}
+
+`sacrebleu` and `sacrebleu_lowercase` compare detokenised text; `tokenised_lowercase` compares lower-cased, normalised,
+Moses-tokenised text and is the one to hold beside published numbers. {card["scores"]["exact_match"]:.1%} of the sentences equal the reference.
+""",
+        encoding="utf-8",
+    )
+
+
+def machine():
+    """This machine in a few words, without its name."""
+    return f"{torch.get_num_threads()} thread(s) of a {platform.machine()} CPU under {platform.system()}"
+
+
+def main(arguments=None):
+    args = build_parser().parse_args(arguments)
+    for name, value in DEFAULTS[args.data].items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    args.d_ff = args.d_ff or 2 * args.d_model
+    try:
+        return run(args, list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command with --resume goes on from the last checkpoint.", file=sys.stderr)
+        return 130
+    except (OSError, ValueError, FloatingPointError) as error:
+        print(f"helpers.train: {error}", file=sys.stderr)
+        return 1
+
+
+def run(args, arguments):
+    keep_heap_small()
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    pairs, valid, test = load_splits(args.data, args.direction)
+    tokenizer = train_tokenizer((s for pair in pairs for s in pair), args.vocab_size)
+    tokenizer.save(str(out / "tokenizer.json.part"))
+    os.replace(out / "tokenizer.json.part", out / "tokenizer.json")
+
+    size = tokenizer.get_vocab_size()
+    names = ("d_model", "n_heads", "d_ff", "n_layers", "dropout", "norm_first")
+    sizes = {"src_vocab_size": size, "tgt_vocab_size": size} | {name: getattr(args, name) for name in names}
+    torch.manual_seed(args.seed)
+    model = Transformer(**sizes)
+    names = ("epochs", "max_tokens", "peak_lr", "warmup_steps", "average_last", "seed", "bfloat16")
+    config = TrainingConfig(**{name: getattr(args, name) for name in names})
+
+    def report(epoch, history):
+        print(
+            f"epoch {epoch:3d}  step {history.step[-1]:6d}  loss {history.loss[-1]:.3f}  "
+            f"valid {history.valid_loss[-1]:.3f}  {history.seconds / 60:.1f} min",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+
+    history = train(
+        model, encode_pairs(pairs, tokenizer), config, valid=encode_pairs(valid, tokenizer),
+        checkpoint=out / "checkpoint.safetensors", resume=args.resume, on_epoch=report,
+    )  # fmt: skip
+    save_model(out / "model.safetensors", model, sizes)
+
+    sources, references = zip(*test, strict=True)
+    scores = score(translate_batch(model, tokenizer, sources), references, args.direction[-2:])
+    shown = [a for a in arguments if a != "--resume"]
+    shown[shown.index("--out") + 1 if "--out" in shown else -1] = "FOLDER" if "--out" in shown else shown[-1]
+    write_card(out, {
+        "direction": args.direction,
+        "data": TERMS[args.data],
+        "training_pairs": len(pairs),
+        "test_pairs": len(test),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "sizes": sizes,
+        "scores": scores,
+        "training": {
+            "command": " ".join(["python -m helpers.train", *shown]),
+            "epochs": config.epochs, "steps": len(history.step), "minutes": round(history.seconds / 60),
+            "seed": config.seed, "machine": machine(), "torch": torch.__version__,
+            "valid_loss": round(history.valid_loss[-1], 3),
+        },
+    })  # fmt: skip
+    print(json.dumps(scores, indent=2), file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

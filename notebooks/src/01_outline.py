@@ -1,0 +1,519 @@
+# %% [raw] tags=["card"]
+# built: six encoders and six decoders, all of them placeholders
+# questions: What goes into a Transformer, and what comes out? What does the encoder hand to the decoder? Which parts are still empty?
+
+# %% [markdown]
+# # 01 - The outline
+#
+# {{badge}}
+#
+# You build the whole Transformer in its first, empty form: six encoders, six decoders, and placeholders where
+# the interesting parts will be. It computes nothing useful yet. But it runs from end to end, and from here on
+# you always have something that runs.
+#
+# - **You need**: Python classes, and the refresher on tensors in [00 - Start here](00_start_here.ipynb).
+# - **It runs** in {{time}} on a laptop with two cores.
+
+# %% tags=["setup"]
+# SETUP
+
+# %% tags=["imports"]
+from collections import OrderedDict
+
+import torch
+from torch import nn
+
+from helpers import checks, plots
+
+# %% [markdown]
+# ## You are here
+#
+# This is the map of the Transformer. Look for the two towers: encoders on the left, decoders on the right.
+
+# %%
+fig = plots.block_diagram(today=["encoder_stack", "decoder_stack"], title="01: the two towers, with nothing inside")
+plots.show(fig, alt="Block diagram of the Transformer. Every part is hatched grey, a placeholder. The frames of the "
+           "encoder stack and the decoder stack are outlined as today's work.")
+
+# %% [markdown]
+# Every box is hatched, so every box is still a placeholder. The two frames have a thick outline: they are today's work.
+# The source sentence goes in at the bottom left. The answer comes out at the top right.
+#
+# ## Stage 01 - A chain of encoders
+#
+# An encoder takes words and hands on words. You start in plain Python, without PyTorch, because the question
+# of this stage is only who hands what to whom. The first encoder changes nothing. It only says that it was there.
+
+# %%
+class EncoderV1:
+    def __init__(self, number):
+        self.number = number
+
+    def __call__(self, words):
+        print(f"encoder {self.number} gets {words}")
+        return words
+
+
+EncoderV1(1)(["the", "dog", "barks"])
+
+# %% [markdown]
+# The words come out as they went in. Two encoders make a chain: the second gets what the first returns.
+
+# %%
+first, second = EncoderV1(1), EncoderV1(2)
+_ = second(first(["the", "dog", "barks"]))
+
+# %% [markdown]
+# The paper stacks six. Six nested calls are hard to read, so let each encoder make the next one and pass
+# its words on to it.
+
+# %%
+class EncoderV2:
+    def __init__(self, number):
+        self.number = number
+        self.next = EncoderV2(number + 1)  # new
+
+    def __call__(self, words):
+        print(f"encoder {self.number} gets {words}")
+        return self.next(words)  # new
+
+
+try:
+    EncoderV2(1)
+except RecursionError as error:
+    print("stopped with", type(error).__name__)
+
+# %% [markdown]
+# The chain never ends: every encoder makes another one, until Python gives up. A recursion needs a last link. Say how many encoders
+# there are, and let the last one have no next.
+
+# %%
+class EncoderV3:
+    def __init__(self, number, last):
+        self.number = number
+        self.next = EncoderV3(number + 1, last) if number < last else None  # changed
+
+    def __call__(self, words):
+        print(f"encoder {self.number} gets {words}")
+        return self.next(words) if self.next else words  # changed
+
+
+encoders = EncoderV3(1, last=6)
+memory = encoders(["the", "dog", "barks"])
+
+# %% [markdown]
+# Six encoders, in order, and the last one returns. What the last encoder returns has a name in the rest of the
+# series: the **memory**. The check counts the links.
+
+# %%
+def count_links(link):
+    return 1 + count_links(link.next) if link else 0
+
+
+assert count_links(encoders) == 6, "the chain should have six encoders"
+assert memory == ["the", "dog", "barks"], "encoders that do nothing should change nothing"
+print("links in the chain:", count_links(encoders))
+
+# %% [markdown]
+# ## Stage 02 - Six decoders
+#
+# The decoders form a chain as well. So you steal the encoder's code: inherit everything, change nothing.
+
+# %%
+class DecoderV1(EncoderV3):
+    pass
+
+
+_ = DecoderV1(1, last=6)(["der", "Hund"])
+
+# %% [markdown]
+# The output gives two faults away. The decoders call themselves encoders. And if you look at the numbers 2 to
+# 6, they *are* encoders: the stolen constructor makes an `EncoderV3` as the next link. Count how many links are decoders.
+
+# %%
+def links(link):
+    return [link, *links(link.next)] if link else []
+
+
+chain = links(DecoderV1(1, last=6))
+print("decoders in the chain:", sum(isinstance(link, DecoderV1) for link in chain), "of", len(chain))
+
+# %% [markdown]
+# One of six. The next link must be of the same class as this one, so ask the object itself: `type(self)`.
+#
+# There is a second gap. A decoder that writes the translation has to see the source sentence. It gets it as the memory.
+
+# %%
+class DecoderV2:
+    def __init__(self, number, last):
+        self.number, self.seen = number, None
+        self.next = type(self)(number + 1, last) if number < last else None  # changed
+
+    def __call__(self, words, memory=None):  # changed
+        self.seen = memory  # new: remember what this decoder was shown
+        return self.next(words) if self.next else words
+
+
+decoders = DecoderV2(1, last=6)
+_ = decoders(["der", "Hund"], memory)
+for decoder in links(decoders):
+    print(f"{type(decoder).__name__} {decoder.number} saw the memory {decoder.seen}")
+
+# %% [markdown]
+# All six are decoders now, but only the first one saw the memory. The call of the next link passes the words
+# on and forgets the memory. In the Transformer every decoder reads the same memory, so hand it on too.
+
+# %%
+class DecoderV3(DecoderV2):
+    def __call__(self, words, memory):
+        self.seen = memory
+        return self.next(words, memory) if self.next else words  # changed
+
+
+decoders = DecoderV3(1, last=6)
+answer = decoders(["der", "Hund"], memory)
+seen = [decoder.seen == memory for decoder in links(decoders)]
+assert all(seen), "every decoder must get the memory of the last encoder"
+print("decoders that saw the memory:", sum(seen), "of", len(seen))
+
+# %% [markdown]
+# Six of six. Look at the two lengths as well: the source has three words, the target has two. Nothing forces them to be
+# equal, and in a translation they rarely are.
+
+# %%
+print("source words:", len(memory), " target words:", len(answer))
+assert len(answer) == 2, "the decoders answer with as many words as they were given"
+
+# %% [markdown]
+# ## Stage 03 - Placeholders inside
+#
+# The chains pass words around, but there is nothing to compute with. From here on a word is a list of numbers, a
+# vector. The paper uses 512 numbers for a word and calls this width `d_model`; shape comments write it as `D`.
+#
+# The simplest thing that computes is a linear layer. Take the smallest one there is and push a word through it.
+# This cell is meant to fail.
+
+# %% tags=["raises-exception"]
+word = torch.rand(512)  # (D,)
+nn.Linear(1, 1)(word)
+
+# %% [markdown]
+# Read the last line. The layer multiplies by a 1 x 1 matrix and expects a word of one number; it got a word of 512.
+# A layer must be as wide as the word. If it also returns 512 numbers, you can put layers in a chain.
+
+# %%
+layer = nn.Linear(512, 512)
+print("one word:     ", tuple(word.shape), "->", tuple(layer(word).shape))  # (D,) -> (D,)
+
+sentence = torch.rand(3, 512)  # (S, D)
+print("three words:  ", tuple(sentence.shape), "->", tuple(layer(sentence).shape))  # (S, D) -> (S, D)
+
+# %% [markdown]
+# The same layer takes one word or three. How does it treat the three? Give it one word at a time and compare.
+
+# %%
+one_by_one = torch.stack([layer(word) for word in sentence])  # (S, D)
+assert torch.allclose(one_by_one, layer(sentence), atol=1e-6), "a linear layer treats each row by itself"
+print("word by word == all at once:", torch.allclose(one_by_one, layer(sentence), atol=1e-6))
+
+# %% [markdown]
+# A linear layer treats every word by itself. Remember this: it can never relate one word to another. That is why it is
+# only a placeholder for attention.
+#
+# An encoder has two parts, self-attention and feed-forward. Put a placeholder in each place. `nn.Sequential` runs
+# its layers one after the other, and the names say what each one stands for.
+
+# %%
+def encoder_v4(d_model=512):
+    return nn.Sequential(
+        OrderedDict(
+            self_attention=nn.Linear(d_model, d_model),  # placeholder
+            feed_forward=nn.Linear(d_model, d_model),  # placeholder
+        )
+    )
+
+
+print(encoder_v4())
+print("shape:", tuple(encoder_v4()(sentence).shape))  # (S, D)
+
+# %% [markdown]
+# Six of them make the stack. Python can repeat a list with `* 6`. Do that, and count the trained numbers, the parameters.
+
+# %%
+def count_parameters(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+stack_v1 = nn.Sequential(*[encoder_v4()] * 6)
+print("one encoder: ", count_parameters(encoder_v4()))
+print("six encoders:", count_parameters(stack_v1))
+
+# %% [markdown]
+# Six encoders have exactly as many parameters as one. The list holds the *same* encoder six times, so whatever one layer
+# learns, all of them learn. Make a new encoder in every round instead.
+
+# %%
+stack_v2 = nn.Sequential(*[encoder_v4() for _ in range(6)])
+print("six encoders:", count_parameters(stack_v2))
+assert count_parameters(stack_v2) == 6 * count_parameters(encoder_v4()), "the six encoders must not share parameters"
+
+# %% [markdown]
+# Six times as many: now they are six. `nn.Sequential` also replaces the recursion of stage 01. It does the same as a
+# plain loop, and you can see both agree.
+
+# %%
+by_loop = sentence
+for encoder in stack_v2:
+    by_loop = encoder(by_loop)  # (S, D)
+
+assert torch.equal(by_loop, stack_v2(sentence)), "nn.Sequential should run the encoders in order"
+print("loop == nn.Sequential:", torch.equal(by_loop, stack_v2(sentence)))
+
+# %% [markdown]
+# The recursion has done its work: it showed you what a chain is. You throw it away here.
+#
+# Now the decoder. It has a third part between the two: encoder-decoder attention, also called cross-attention,
+# which reads the memory. Try `nn.Sequential` again.
+
+# %% tags=["raises-exception"]
+decoder_v4 = nn.Sequential(nn.Linear(512, 512), nn.Linear(512, 512), nn.Linear(512, 512))
+target, memory = torch.rand(2, 512), torch.rand(3, 512)  # (T, D), (S, D)
+decoder_v4(target, memory)
+
+# %% [markdown]
+# `nn.Sequential` passes on one thing, and a decoder needs two: its own words and the memory. So the decoder
+# becomes a class of its own. Its cross-attention placeholder takes the memory, and ignores it.
+#
+# The next four cells are the final form of the outline. You find the same lines in `helpers/outline.py`, and the later notebooks
+# import them from there.
+
+# %% tags=["final"]
+class CrossPlaceholder(nn.Module):
+    """Stands where encoder-decoder attention will be: takes the memory and ignores it."""
+
+    def __init__(self, d_model):
+        super().__init__()
+        self.linear = nn.Linear(d_model, d_model)
+
+    def forward(self, x, memory):
+        return self.linear(x)
+
+# %% [markdown]
+# The encoder becomes a class too, so that the two towers look alike.
+
+# %% tags=["final"]
+class EncoderOutline(nn.Module):
+    """One encoder with placeholders for self-attention and feed-forward: (S, D) to (S, D)."""
+
+    def __init__(self, d_model):
+        super().__init__()
+        self.self_attention = nn.Linear(d_model, d_model)
+        self.feed_forward = nn.Linear(d_model, d_model)
+
+    def forward(self, x):
+        return self.feed_forward(self.self_attention(x))
+
+# %% [markdown]
+# The decoder has one part more, and `forward` has one argument more.
+
+# %% tags=["final"]
+class DecoderOutline(nn.Module):
+    """One decoder with three placeholders: (T, D) and the memory (S, D) to (T, D)."""
+
+    def __init__(self, d_model):
+        super().__init__()
+        self.self_attention = nn.Linear(d_model, d_model)
+        self.cross_attention = CrossPlaceholder(d_model)
+        self.feed_forward = nn.Linear(d_model, d_model)
+
+    def forward(self, x, memory):
+        x = self.self_attention(x)
+        x = self.cross_attention(x, memory)
+        return self.feed_forward(x)
+
+# %% [markdown]
+# Last, the two towers together. `nn.ModuleList` is a list whose parameters PyTorch can find.
+
+# %% tags=["final"]
+class TransformerOutline(nn.Module):
+    """Six encoders and six decoders of placeholders: source (S, D) and target (T, D) to (T, D)."""
+
+    def __init__(self, d_model=512, n_layers=6):
+        super().__init__()
+        self.encoders = nn.ModuleList([EncoderOutline(d_model) for _ in range(n_layers)])
+        self.decoders = nn.ModuleList([DecoderOutline(d_model) for _ in range(n_layers)])
+
+    def encode(self, source):
+        for encoder in self.encoders:
+            source = encoder(source)
+        return source
+
+    def forward(self, source, target):
+        memory = self.encode(source)  # (S, D)
+        for decoder in self.decoders:
+            target = decoder(target, memory)
+        return target
+
+# %% [markdown]
+# ### Run the whole thing
+#
+# Three source words go in on the left, two target words on the right.
+
+# %%
+torch.manual_seed(0)
+model = TransformerOutline()
+source, target = torch.rand(3, 512), torch.rand(2, 512)  # (S, D), (T, D)
+output = model(source, target)  # (T, D)
+
+print("source", tuple(source.shape), " target", tuple(target.shape), " output", tuple(output.shape))
+print("parameters:", f"{count_parameters(model):,}")
+assert output.shape == target.shape, "the output has one vector for each target word"
+
+# %% [markdown]
+# The output has one vector for each *target* word, however long the source is. In the finished model each of
+# these vectors becomes a guess of the next word.
+#
+# ### Three questions for the empty model
+#
+# A model can run and still be wrong, so you ask it questions. A good translator must pass the three below. The first:
+# if the source changes, does the output change?
+
+# %%
+def largest_change(before, after):
+    return (before - after).abs().max().item()
+
+
+other_source = torch.rand(3, 512)  # (S, D)
+change = largest_change(output, model(other_source, target))
+print("the source changes, the output moves by", change)
+assert change == 0.0, "the placeholder ignores the memory, so nothing should move"
+
+# %% [markdown]
+# Nothing moves. Whatever the source says, the answer is the same: the placeholder ignores the memory. This is the check that
+# notebook 09 turns round. There the output must move.
+#
+# The second question: if the last source word changes, does the memory of the first word change?
+
+# %%
+edited = source.clone()
+edited[2] = torch.rand(512)  # another third word
+change_by_word = (model.encode(source) - model.encode(edited)).abs().max(dim=1).values  # (S,)
+for name, change in zip(["word 1", "word 2", "word 3"], change_by_word.tolist(), strict=True):
+    print(name, "moves" if change > 1e-6 else "does not move")
+
+assert (change_by_word > 1e-6).tolist() == [False, False, True], "linear layers should treat words one by one"
+
+# %% [markdown]
+# Only word 3 moves. In this encoder no word knows its neighbours. The next notebook makes a first word look at the others.
+#
+# The third question: is a stack of six deeper than one? A chain of linear layers without anything between is a suspect.
+# Find one matrix that does the work of both layers of an encoder.
+
+# %%
+first, second = model.encoders[0].self_attention, model.encoders[0].feed_forward
+weight = second.weight @ first.weight  # (D, D)
+bias = second.weight @ first.bias + second.bias  # (D,)
+
+difference = largest_change(model.encoders[0](source), source @ weight.T + bias)
+print("one layer does the work of two:", difference < 1e-5)
+assert difference < 1e-5, "two linear layers in a row should equal one"
+
+# %% [markdown]
+# One layer does the work of two, and by the same step one layer does the work of the whole encoder tower. Depth
+# buys nothing here until something that is not linear stands between the layers: attention, and the ReLU of the feed-forward part.
+#
+# ## What survives
+#
+# | code of today | what happens to it |
+# |---|---|
+# | the recursion of stages 01 and 02 | gone since stage 03 |
+# | `nn.Sequential` for an encoder | gone: each layer will also take a mask |
+# | the linear layers named `self_attention` | replaced by attention |
+# | `CrossPlaceholder`, which ignores the memory | replaced by attention over the memory |
+# | the linear layers named `feed_forward` | replaced by two layers with a ReLU between |
+# | the shape of the whole: two towers, one memory | stays to the end |
+#
+# ## Recap
+#
+# 1. A Transformer is two chains: encoders that hand on words, and decoders that also read the memory.
+# 2. The memory is what the last encoder returns, and every decoder gets the same one.
+# 3. Each part keeps the shape of its input, so parts can be stacked and swapped.
+# 4. `[layer] * 6` is one layer six times. A loop makes six layers.
+# 5. Linear layers treat words one by one, and a chain of them is no more than one of them.
+#
+# ## Exercises
+#
+# Replace the `...` and run the cell. The check answers at once.
+#
+# **1. Predict.** How many parameters does `nn.Linear(512, 512)` have? Work it out on paper before you type the number.
+
+# %% tags=["exercise"]
+### BEGIN SOLUTION
+n_parameters = 512 * 512 + 512
+### END SOLUTION
+
+checks.linear_parameters(n_parameters)
+
+# %% [markdown]
+# **2. Predict.** The source has 7 words and the target has 4. What shape does `TransformerOutline()` return?
+
+# %% tags=["exercise"]
+### BEGIN SOLUTION
+output_shape = (4, 512)
+### END SOLUTION
+
+checks.outline_shape(output_shape)
+
+# %% [markdown]
+# **3. Implement.** Write the chain of encoders as a loop: `blocks` is a list of functions; the first one gets `words`.
+
+# %% tags=["exercise"]
+def run_chain(blocks, words):
+    ### BEGIN SOLUTION
+    for block in blocks:
+        words = block(words)
+    return words
+    ### END SOLUTION
+
+
+checks.run_chain(run_chain)
+
+# %% [markdown]
+# **4. Implement.** Return six *different* linear layers of width `d_model` in an `nn.ModuleList`.
+
+# %% tags=["exercise"]
+def six_layers(d_model):
+    ### BEGIN SOLUTION
+    return nn.ModuleList([nn.Linear(d_model, d_model) for _ in range(6)])
+    ### END SOLUTION
+
+
+checks.six_layers(six_layers)
+
+# %% [markdown]
+# **5. Find out.** Return the weight and the bias of the one linear layer that does the work of `first` and then `second`.
+
+# %% tags=["exercise"]
+def merge(first, second):
+    ### BEGIN SOLUTION
+    weight = second.weight @ first.weight
+    bias = second.weight @ first.bias + second.bias
+    return weight, bias
+    ### END SOLUTION
+
+
+checks.merge(merge)
+
+# %% [markdown]
+# ## References
+#
+# - A. Vaswani and others, "Attention Is All You Need", 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762): figure 1 is
+#   the map above, section 3.1 describes the two stacks.
+# - [`nn.Sequential`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html) and
+#   [`nn.ModuleList`](https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html) in the PyTorch documentation.
+#
+# ## What is still a placeholder
+#
+# Everything. The two towers stand, and no word in them sees another word.
+#
+# {{next}}

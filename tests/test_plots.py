@@ -1,0 +1,201 @@
+"""The pictures: what is drawn on them, what they refuse, and that they leave matplotlib as they found it."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from matplotlib.patches import FancyBboxPatch  # noqa: E402
+from matplotlib.text import Text  # noqa: E402
+
+from helpers import plots  # noqa: E402
+from helpers.training import History  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def clean_pyplot():
+    before = dict(plt.rcParams)
+    yield
+    assert dict(plt.rcParams) == before, "a picture changed matplotlib's settings"
+    plt.close("all")
+
+
+def boxes(fig):
+    return [patch for patch in fig.axes[0].patches if isinstance(patch, FancyBboxPatch)]
+
+
+def count(fig, test):
+    return sum(1 for box in boxes(fig) if test(box))
+
+
+def hatched(box):
+    return box.get_hatch() is not None
+
+
+def thick(box):
+    return box.get_linewidth() > 4
+
+
+def words(fig):
+    return [text.get_text() for ax in fig.axes for text in ax.texts]
+
+
+# show
+
+
+def test_show_displays_the_figure_with_its_alt_text_and_closes_it(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *args, **kwargs: shown.append((args, kwargs)))
+    fig, _ = plt.subplots()
+    plots.show(fig, "  An empty frame. ")
+    assert shown == [((fig,), {"metadata": {"image/png": {"alt": "An empty frame."}}})]
+    assert not plt.fignum_exists(fig.number)
+
+
+@pytest.mark.parametrize("alt", ["", "   ", None])
+def test_show_refuses_an_empty_alt_text(alt):
+    fig, _ = plt.subplots()
+    with pytest.raises(ValueError, match="expected a sentence"):
+        plots.show(fig, alt)
+
+
+# block_diagram. The legend holds one box of each kind: built, placeholder, and a placeholder that is today's.
+
+N_BOXES = 12 + 3  # 12 parts besides the two frames; add & norm stands twice and three times
+
+
+def test_with_nothing_built_every_part_is_hatched():
+    fig = plots.block_diagram()
+    assert count(fig, hatched) == N_BOXES + 2
+    assert count(fig, thick) == 1
+
+
+def test_with_everything_built_nothing_but_the_legend_is_hatched():
+    assert count(plots.block_diagram(built=plots.PARTS), hatched) == 2
+
+
+@pytest.mark.parametrize(
+    ("part", "drawn"),
+    [("cross_attention", 1), ("output_layer", 1), ("encoder_add_norm", 2), ("decoder_add_norm", 3)],
+)
+def test_a_built_part_loses_its_hatch_and_a_part_of_today_gets_an_outline(part, drawn):
+    assert count(plots.block_diagram(built=[part]), hatched) == N_BOXES + 2 - drawn
+    assert count(plots.block_diagram(today=[part]), thick) == 1 + drawn
+
+
+@pytest.mark.parametrize("part", ["encoder_stack", "decoder_stack"])
+def test_a_frame_is_dashed_until_it_is_built(part):
+    def dashed(fig):
+        return count(fig, lambda box: box.get_linestyle() != "-" and box.get_linestyle() != "solid")
+
+    assert dashed(plots.block_diagram()) == dashed(plots.block_diagram(built=[part])) + 1
+    assert count(plots.block_diagram(today=part), thick) == 2
+
+
+def test_every_part_says_its_name_once_for_each_box():
+    texts = words(plots.block_diagram(title="You are here"))
+    assert {label for label, _ in plots.PARTS.values()} <= {text.removesuffix("  × 6") for text in texts}
+    assert {"You are here", "built", "placeholder", "today", "memory"} <= set(texts)
+    assert texts.count("Add & norm") == 5 and texts.count("Cross-attention") == 1
+
+
+@pytest.mark.parametrize("argument", ["built", "today"])
+def test_an_unknown_part_is_named_and_the_known_ones_are_listed(argument):
+    with pytest.raises(ValueError, match=f"{argument} holds 'crossattention'.*cross_attention.*output_layer"):
+        plots.block_diagram(**{argument: ["output_layer", "crossattention"]})
+
+
+def test_boxes_text_and_arrows_stay_inside_the_figure_and_text_is_large():
+    fig = plots.block_diagram(built=["output_layer"], today=["decoder_stack"], title="You are here: 00")
+    fig.canvas.draw()
+    assert all(text.get_fontsize() >= 14 for text in fig.axes[0].texts)
+    for artist in [*fig.axes[0].texts, *boxes(fig)]:
+        box = artist.get_window_extent()
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= fig.bbox.x1 and box.y1 <= fig.bbox.y1, artist
+
+
+# attention_map
+
+WEIGHTS = [[0.5, 0.5, 0.0], [0.125, 0.625, 0.25]]
+
+
+def test_attention_map_puts_queries_on_rows_keys_on_columns_and_scales_from_0_to_1():
+    fig = plots.attention_map(WEIGHTS, ["Two", "dogs"], ["Zwei", "Hunde", "."], title="head 1")
+    ax = fig.axes[0]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["Two", "dogs"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["Zwei", "Hunde", "."]
+    assert ax.images[0].get_clim() == (0, 1)
+    np.testing.assert_array_equal(ax.images[0].get_array(), WEIGHTS)
+    assert words(fig) == [".50", ".50", ".00", ".12", ".62", ".25"]
+    assert ax.get_title() == "head 1"
+
+
+def test_attention_map_takes_tensors_with_gradients_and_draws_into_given_axes():
+    fig, axes = plt.subplots(1, 2)
+    weights = torch.tensor(WEIGHTS, dtype=torch.bfloat16, requires_grad=True)
+    assert plots.attention_map(weights, ["a", "b"], ["c", "d", "e"], ax=axes[1]) is fig
+    assert axes[1].images and not axes[0].images
+
+
+def test_a_large_map_leaves_the_numbers_out():
+    assert words(plots.attention_map(np.full((20, 20), 0.05), "abcdefghijklmnopqrst", ["word"] * 20)) == []
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.zeros((3, 2)), r"shape \(3, 2\), expected \(2, 3\) for 2 query words and 3 key words"),
+        (np.zeros((1, 8, 2, 3)), r"shape \(1, 8, 2, 3\).*matrix \(T, S\) of one head"),
+        ([[0.1, 0.2, -3.0], [0, 0, 1]], "holds -3.*softmax"),
+        ([[0.1, 0.2, 0.7], [0, 0, float("nan")]], "holds nan"),
+    ],
+)
+def test_attention_map_refuses_what_cannot_be_attention_weights(weights, message):
+    with pytest.raises(ValueError, match=message):
+        plots.attention_map(weights, ["a", "b"], ["c", "d", "e"])
+    assert plt.get_fignums() == []
+
+
+# curves
+
+
+def test_curves_draws_each_line_in_its_own_style_and_names_it():
+    lines = {"training": ([0, 1, 2], [3, 2, 1]), "validation": ([0, 2], [3, 1.01])}
+    fig = plots.curves(lines, xlabel="epoch")
+    lines = fig.axes[0].get_lines()
+    assert [list(line.get_ydata()) for line in lines] == [[3, 2, 1], [3, 1.01]]
+    assert len({(line.get_linestyle(), line.get_marker(), line.get_color()) for line in lines}) == 2
+    assert words(fig) == ["training", "validation"]
+    assert fig.axes[0].get_xlabel() == "epoch" and fig.axes[0].get_ylabel() == "loss"
+
+
+def test_names_of_lines_that_end_together_do_not_touch():
+    fig = plots.curves({name: ([0, 1], [5, 1 + 0.001 * i]) for i, name in enumerate("abcd")})
+    fig.canvas.draw()
+    boxes = sorted((Text.get_window_extent(text) for text in fig.axes[0].texts), key=lambda box: box.y0)
+    assert all(lower.y1 <= upper.y0 for lower, upper in zip(boxes, boxes[1:], strict=False))
+
+
+def test_curves_takes_a_training_history():
+    history = History(step=[1, 2, 3, 4], loss=[4.0, 3.0, 2.0, 1.0])
+    assert words(plots.curves(history)) == ["training"]
+    history.epoch_step, history.valid_loss = [2, 4], [3.5, 1.5]
+    fig = plots.curves(history)
+    assert set(words(fig)) == {"training", "validation"}
+    assert fig.axes[0].get_lines()[1].get_xydata().tolist() == [[2, 3.5], [4, 1.5]]
+
+
+@pytest.mark.parametrize(
+    ("history", "message"),
+    [
+        ({}, "history is empty"),
+        ({"loss": ([], [])}, "'loss' has 0 x and 0 y"),
+        ({"loss": ([1, 2], [3])}, "'loss' has 2 x and 1 y"),
+    ],
+)
+def test_curves_refuses_what_it_cannot_draw(history, message):
+    with pytest.raises(ValueError, match=message):
+        plots.curves(history)
