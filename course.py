@@ -342,8 +342,9 @@ def run(command, log, stamp):
 
 def feed(stream, lines):
     """Put the lines of a stream into a queue, and None at its end."""
-    for line in stream:
-        lines.put(line)
+    with stream:
+        for line in stream:
+            lines.put(line)
     lines.put(None)
 
 

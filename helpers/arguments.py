@@ -50,7 +50,9 @@ def check_ids(ids, vocab_size, max_len):
             f"token ids have shape {tuple(ids.shape)}, expected (batch, length). For one sentence use ids.unsqueeze(0)."
         )
     if ids.numel() == 0:
-        raise ValueError(f"an empty batch of shape {tuple(ids.shape)}: pass at least one sentence of one token.")
+        raise ValueError(
+            f"an empty batch of shape {tuple(ids.shape)}: pass at least one sentence of one token."
+        )
     if ids.shape[1] > max_len:
         raise ValueError(
             f"a sentence of {ids.shape[1]} tokens is longer than max_len={max_len}. "

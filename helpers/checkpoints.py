@@ -33,7 +33,9 @@ def write_tensors(path, tensors, about):
             part.unlink(missing_ok=True)
         except OSError:
             pass
-        raise OSError(f"cannot write {path} ({error}). Free some space or choose a folder you may write to.") from error
+        raise OSError(
+            f"cannot write {path} ({error}). Free some space or choose a folder you may write to."
+        ) from error
 
 
 def read_tensors(path):
@@ -44,7 +46,9 @@ def read_tensors(path):
         ValueError: the file is damaged, cut short, or not from `write_tensors`.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {path}. Train a model first: python -m helpers.train --help")
+        raise FileNotFoundError(
+            f"there is no file {path}. Train a model first: python -m helpers.train --help"
+        )
     try:
         with safe_open(path, "pt") as file:
             about = json.loads(file.metadata()["about"])
@@ -65,7 +69,9 @@ def load_model(path):
     """The `Transformer` that `save_model` wrote, in float32 and eval mode. Raises as `read_tensors`."""
     tensors, about = read_tensors(path)
     if "sizes" not in about:
-        raise ValueError(f"{path} holds no model sizes: it is not a model of this series, perhaps a checkpoint.")
+        raise ValueError(
+            f"{path} holds no model sizes: it is not a model of this series, perhaps a checkpoint."
+        )
     model = Transformer(**about["sizes"])
     copy_parameters(model, tensors, path)
     return model.eval()

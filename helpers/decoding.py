@@ -12,22 +12,23 @@ def greedy_decode(model, src, max_len=None):
 
     Args:
         src: source ids `(B, S)`, each row ending in `</s>`, padded.
-        max_len: at most so many tokens; the source length plus 50 when not given (section 6.1).
+        max_len: at most so many tokens; each source's own length plus 50 when not given (section 6.1).
 
     Returns:
         A list of B lists of target ids, without `<s>` and `</s>`.
     """
-    limit = min(max_len or src.shape[1] + 50, model.max_len)
     training = model.training
     model.eval()
     memory, src_mask = model.encode(src), padding_mask(src, model.pad_id)  # (B, S, D), (B, 1, 1, S)
+    limit = (src != model.pad_id).sum(1) + 50 if max_len is None else torch.full((len(src),), max_len)  # (B,)
+    limit = limit.to(src.device).clamp(max=model.max_len)
     tgt = torch.full((len(src), 1), BOS_ID, device=src.device)  # (B, 1)
     done = torch.zeros(len(src), dtype=torch.bool, device=src.device)  # (B,)
-    while tgt.shape[1] <= limit and not done.all():
+    while not done.all():
         logits = model.decode(tgt, memory, src_mask)[:, -1]  # (B, V)
         token = logits.argmax(-1).masked_fill(done, EOS_ID)  # (B,)
         tgt = torch.cat([tgt, token[:, None]], dim=1)  # (B, T + 1)
-        done |= token == EOS_ID
+        done |= (token == EOS_ID) | (tgt.shape[1] > limit)
     model.train(training)
     rows = [row[1:] for row in tgt.tolist()]
     return [row[: row.index(EOS_ID)] if EOS_ID in row else row for row in rows]

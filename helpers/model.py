@@ -10,7 +10,14 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from helpers.arguments import check_even, check_heads, check_ids, check_joint_vocabulary, check_length, check_mask
+from helpers.arguments import (
+    check_even,
+    check_heads,
+    check_ids,
+    check_joint_vocabulary,
+    check_length,
+    check_mask,
+)
 
 
 def causal_mask(size):

@@ -5,6 +5,7 @@ with a description for readers who cannot see it. Fill pattern, outline and line
 colour only repeats it: the pictures survive a greyscale printer and every kind of colour vision.
 """
 
+import textwrap
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
@@ -116,7 +117,7 @@ def block_diagram(built=(), today=(), title=None):
     _arrow(ax, (DECODER_X, 7.2 + TALL), (DECODER_X, 8.02))
     _text(ax, DECODER_X, 8.2, "next word")
 
-    _text(ax, 0.35, 8.15, title or "", size=18, ha="left", weight="bold")
+    _text(ax, 0.35, 8.3, textwrap.fill(title or "", 40), size=18, ha="left", va="top", weight="bold")
     for y, label, *state in ((7.4, "built", 1, 0), (6.93, "placeholder", 0, 0), (6.46, "today", 0, 1)):
         _box(ax, (0.35, y - 0.16), 0.8, 0.32, ATTENTION, *state)
         _text(ax, 1.35, y, label, ha="left", va="center_baseline")

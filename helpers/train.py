@@ -44,7 +44,12 @@ def build_parser():
         epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add = parser.add_argument
-    add("--out", required=True, metavar="FOLDER", help="folder for the model, its tokeniser, checkpoint and card")
+    add(
+        "--out",
+        required=True,
+        metavar="FOLDER",
+        help="folder for the model, its tokeniser, checkpoint and card",
+    )
     add("--data", choices=["grammar", "multi30k"], default="grammar", help="grammar works offline (default)")
     add("--direction", choices=["de-en", "en-de"], default="de-en", help="default: de-en")
     add("--vocab-size", type=int, default=None, help="subwords, joint (default: 6000, grammar 400)")
@@ -58,7 +63,12 @@ def build_parser():
     add("--max-tokens", type=int, default=3000, help="padded tokens per side and batch (default: 3000)")
     add("--peak-lr", type=float, default=1.5e-3, help="highest learning rate (default: 0.0015)")
     add("--warmup-steps", type=int, default=None, help="steps to reach it (default: 800, grammar 200)")
-    add("--average-last", type=int, default=None, help="epochs whose final weights are averaged (default: 5, grammar 0)")
+    add(
+        "--average-last",
+        type=int,
+        default=None,
+        help="epochs whose final weights are averaged (default: 5, grammar 0)",
+    )
     add("--bfloat16", action="store_true", help="faster on CPUs with bfloat16 in hardware, slower elsewhere")
     add("--seed", type=int, default=0, help="default: 0")
     add("--resume", action="store_true", help="go on from the checkpoint in the output folder")
@@ -66,8 +76,12 @@ def build_parser():
 
 
 DEFAULTS = {
-    "multi30k": dict(vocab_size=6000, d_model=256, n_layers=3, dropout=0.2, epochs=24, warmup_steps=800, average_last=5),
-    "grammar": dict(vocab_size=400, d_model=128, n_layers=2, dropout=0.0, epochs=12, warmup_steps=200, average_last=0),
+    "multi30k": dict(
+        vocab_size=6000, d_model=256, n_layers=3, dropout=0.2, epochs=24, warmup_steps=800, average_last=5
+    ),
+    "grammar": dict(
+        vocab_size=400, d_model=128, n_layers=2, dropout=0.0, epochs=12, warmup_steps=200, average_last=0
+    ),
 }
 
 
@@ -99,7 +113,10 @@ def score(translations, references, language="en"):
 
     def bleu(hypotheses, answers, **options):
         metric = BLEU(**options)
-        return {"score": round(metric.corpus_score(hypotheses, [answers]).score, 2), "signature": str(metric.get_signature())}
+        return {
+            "score": round(metric.corpus_score(hypotheses, [answers]).score, 2),
+            "signature": str(metric.get_signature()),
+        }
 
     exact = sum(a == b for a, b in zip(translations, references, strict=True)) / len(references)
     return {
@@ -160,7 +177,9 @@ def main(arguments=None):
     try:
         return run(args, list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
-        print("\nInterrupted. The same command with --resume goes on from the last checkpoint.", file=sys.stderr)
+        print(
+            "\nInterrupted. The same command with --resume goes on from the last checkpoint.", file=sys.stderr
+        )
         return 130
     except (OSError, ValueError, FloatingPointError) as error:
         print(f"helpers.train: {error}", file=sys.stderr)

@@ -78,7 +78,8 @@ def train(model, encoded, config, *, valid=None, checkpoint=None, resume=False, 
     Args:
         valid: encoded pairs for the loss after each epoch.
         checkpoint: a file that is rewritten every `save_every` steps and after each epoch.
-        resume: go on from `checkpoint` if it exists; the result is the same as without the interruption.
+        resume: go on from `checkpoint` if it exists; the result is the same as without the interruption. `epochs`
+            may change between the two, as long as no weights have been averaged yet.
         on_epoch: called with `(epoch, history)` after each epoch.
 
     Raises:
@@ -189,9 +190,14 @@ class Run:
     def restore(self, path):
         """Read what `save` wrote into the model and this run."""
         tensors, about = read_tensors(path)
-        if about.get("config") != asdict(self.config):
+        before, now = dict(about.get("config", {})), asdict(self.config)
+        if before.pop("epochs", 0) != now.pop("epochs") and any(n.startswith("average.") for n in tensors):
             raise ValueError(
-                f"{path} belongs to another training: {about.get('config')} instead of {asdict(self.config)}. "
+                f"{path} has begun to average the last weights; the number of epochs is fixed now."
+            )
+        if before != now:
+            raise ValueError(
+                f"{path} belongs to another training: {before} instead of {now}. "
                 "Use the same settings, or another file."
             )
         parts = {"model": {}, "average": {}, "exp_avg": {}, "exp_avg_sq": {}, "step": {}}

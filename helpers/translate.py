@@ -65,9 +65,13 @@ def build_parser():
         prog="python -m helpers.translate", epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Translate German to English: a sentence, lines on standard input, or the lines of a file.",
     )  # fmt: skip
-    parser.add_argument("sentence", nargs="*", help="a sentence; without one, lines are read from standard input")
+    parser.add_argument(
+        "sentence", nargs="*", help="a sentence; without one, lines are read from standard input"
+    )
     parser.add_argument("--file", metavar="FILE", help="translate the lines of a UTF-8 text file")
-    parser.add_argument("--model", metavar="FOLDER", help="a folder that helpers.train has written (default: shipped)")
+    parser.add_argument(
+        "--model", metavar="FOLDER", help="a folder that helpers.train has written (default: shipped)"
+    )
     return parser
 
 
@@ -107,7 +111,10 @@ def main(arguments=None):
         for chunk in chunks(read_lines(args), 1 if typed else 256):
             print("\n".join(" ".join(text.split()) for text in translator.translate(chunk)), flush=True)
     except UnicodeDecodeError as error:
-        print(f"helpers.translate: the text is not UTF-8 ({error}). Save it as UTF-8 and try again.", file=sys.stderr)
+        print(
+            f"helpers.translate: the text is not UTF-8 ({error}). Save it as UTF-8 and try again.",
+            file=sys.stderr,
+        )
         return 1
     except (OSError, ValueError) as error:
         print(f"helpers.translate: {error}", file=sys.stderr)

@@ -109,12 +109,21 @@ def test_an_unknown_part_is_named_and_the_known_ones_are_listed(argument):
 
 
 def test_boxes_text_and_arrows_stay_inside_the_figure_and_text_is_large():
-    fig = plots.block_diagram(built=["output_layer"], today=["decoder_stack"], title="You are here: 00")
+    fig = plots.block_diagram(built=["output_layer"], today=["decoder_stack"], title="M" * 30 + " and more")
     fig.canvas.draw()
     assert all(text.get_fontsize() >= 14 for text in fig.axes[0].texts)
     for artist in [*fig.axes[0].texts, *boxes(fig)]:
         box = artist.get_window_extent()
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= fig.bbox.x1 and box.y1 <= fig.bbox.y1, artist
+
+
+def test_a_long_title_keeps_clear_of_the_rest():
+    fig = plots.block_diagram(title="01: the two towers, with nothing inside them yet")
+    fig.canvas.draw()
+    title, *others = sorted(fig.axes[0].texts, key=lambda text: not text.get_text().startswith("01"))
+    assert "\n" in title.get_text()
+    for artist in [*others, *boxes(fig)]:
+        assert not title.get_window_extent().overlaps(artist.get_window_extent()), artist
 
 
 # attention_map

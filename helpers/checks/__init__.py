@@ -1,6 +1,5 @@
 """The checks of all exercises: `checks.name(answer)` prints whether the answer is right."""
 
-from helpers.checks.outline import linear_parameters, merge, outline_shape, run_chain, six_layers
 from helpers.checks.one_word import (
     equal_scores,
     looks_at_others,
@@ -8,6 +7,7 @@ from helpers.checks.one_word import (
     scaled_scores,
     stable_softmax,
 )
+from helpers.checks.outline import linear_parameters, merge, outline_shape, run_chain, six_layers
 from helpers.checks.start_here import broadcast_shape, mean_over_words, scale_and_shift, sentence_shapes
 
 __all__ = [

@@ -33,7 +33,9 @@ def stable_softmax(answer):
     if torch.allclose(result, scores.exp()):
         return "these are the exponentials: divide them by their sum."
     if not torch.allclose(result, scores.softmax(dim=0), atol=1e-6):
-        return f"for the scores 0, 1, 2 the shares are {[round(x, 3) for x in scores.softmax(dim=0).tolist()]}."
+        return (
+            f"for the scores 0, 1, 2 the shares are {[round(x, 3) for x in scores.softmax(dim=0).tolist()]}."
+        )
     if not answer(torch.tensor([1000.0, 0.0])).isfinite().all():
         return "right for small scores, but exp(1000) is too large: subtract the largest score first."
 

@@ -74,4 +74,6 @@ def merge(answer):
         if torch.allclose(bias, first.bias + second.bias):
             return "the first bias passes through the second layer too: multiply it by the second weight."
         if not torch.allclose(x @ weight.T + bias, second(first(x)), atol=1e-5):
-            return "your layer and the two layers give different results: write second(first(x)) out on paper."
+            return (
+                "your layer and the two layers give different results: write second(first(x)) out on paper."
+            )

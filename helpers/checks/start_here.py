@@ -14,7 +14,7 @@ def broadcast_shape(answer):
         return "the result keeps the axes of the longer shape: a missing axis on the left counts as 1."
     if shape == (2, 1, 4):
         return "an axis of size 1 stretches to the size that it meets: 1 meets 3."
-    if sorted(shape) == [2, 3, 4]:
+    if shape != (2, 3, 4) and sorted(shape) == [2, 3, 4]:
         return "the sizes are right, their order is not: write one shape above the other, right-aligned."
     if shape != (2, 3, 4):
         return f"{shape} is not it: align the shapes at the right; equal sizes stay, 1 takes the other size."

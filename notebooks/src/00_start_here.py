@@ -188,8 +188,8 @@ for length in range(1, len(written) + 1):
 assert tokenizer.decode(written) == translator.translate([sentence])[0]
 
 # %% [markdown]
-# Each line is one run of the decoder. The last line is the translation that you saw above, as the check
-# confirms.
+# Each line is one run of the decoder, and one more run proposed the end mark. The last line is the
+# translation that you saw above, as the check confirms.
 #
 # ## Where the model looks
 #
@@ -211,30 +211,52 @@ for name, weights in maps.items():
 # Each shape is `(B, H, T, S)`: one sentence, several **heads**, and for each head a table of `T` rows and `S`
 # columns. A head is one way of looking; each layer has several side by side.
 #
-# Draw one layer, averaged over its heads. The first row belongs to the first predicted token, the last row to
-# the end mark.
+# Heads differ. Take the last layer, and in it the head that makes up its mind most clearly: the one whose
+# largest weights are the largest.
+
+# %%
+heads = maps[f"decoder.layers.{len(model.decoder.layers) - 1}.cross_attention"][0]  # (H, T, S)
+clarity = heads.max(dim=-1).values.mean(dim=-1)  # (H,)
+weights = heads[clarity.argmax()]  # (T, S)
+assert torch.allclose(weights.sum(dim=-1), torch.ones(weights.shape[0]))
+print("weights", tuple(weights.shape))
+
+# %% [markdown]
+# The map has one row for each token that the model predicted, from the first to the end mark, and one column
+# for each token of the source.
 
 # %%
 source_tokens = tokenizer.encode(sentence).tokens + ["</s>"]
 predicted_tokens = [tokenizer.id_to_token(token) for token in written] + ["</s>"]
-weights = maps["decoder.layers.1.cross_attention"][0].mean(dim=0)  # (T, S)
-assert torch.allclose(weights.sum(dim=-1), torch.ones(len(predicted_tokens)))
-plots.show(
-    plots.attention_map(
-        weights, predicted_tokens, source_tokens,
-        title="Cross-attention, decoder layer 2, mean of its heads",
-        query_label="token being predicted", key_label="token of the source",
-    ),
-    "Attention map: one row for each predicted English token, one column for each German token. Many rows "
-    "have their darkest cell at the German token that they translate.",
-)  # fmt: skip
+fig = plots.attention_map(
+    weights,
+    predicted_tokens,
+    source_tokens,
+    title="Cross-attention, one head of the last layer",
+    query_label="token being predicted",
+    key_label="token of the source",
+)
+alt = "Attention map: each English token has a row, most content words are dark at their German word."
+plots.show(fig, alt)
 
 # %% [markdown]
-# Read it row by row: how does the model spread its weight while it predicts this token? A dark cell is a
-# large weight, and each row sums to 1. Many rows are darkest at the German word that they translate. Nothing
-# forces the model to do this, and it often looks elsewhere too. Other heads and layers show other patterns.
+# Read it row by row. Each row sums to 1, and a dark cell is a large weight. Most words that carry meaning are
+# dark at the German word that they translate: look for the rows of *Two*, *dogs* and *snow*. The next cell
+# compares these three, and is content with two.
+
+# %%
+darkest = [source_tokens[column] for column in weights.argmax(dim=-1).tolist()]
+looks_at = dict(zip(predicted_tokens, darkest, strict=True))
+translates = {"▁Two": "▁Zwei", "▁dogs": "▁Hunde", "▁snow": "▁Schnee"}
+agree = sum(looks_at.get(english) == german for english, german in translates.items())
+assert agree >= 2, f"only {agree} of 3; this check is for the sentence about the two dogs"
+print("Checked: the darkest cell is at the German word for at least two of the three.")
 
 # %% [markdown]
+# Nobody told the model which word belongs to which; it found out because this helps to predict. Nothing
+# forces it to look there either: other rows and other heads show other patterns. Attention maps are a look
+# inside, not a proof.
+#
 # ## Where it fails
 #
 # The model has seen captions and nothing else. Give it everyday speech, news, and a caption about an animal

@@ -1,15 +1,16 @@
 # %% [raw] tags=["card"]
 # built: six encoders and six decoders, all of them placeholders
-# questions: What goes into a Transformer, and what comes out? What does the encoder hand to the decoder? Which parts are still empty?
+# questions: What goes into a Transformer, and what comes out? What does the encoder hand to the decoder?
+# Which parts are still empty?
 
 # %% [markdown]
 # # 01 - The outline
 #
 # {{badge}}
 #
-# You build the whole Transformer in its first, empty form: six encoders, six decoders, and placeholders where
-# the interesting parts will be. It computes nothing useful yet. But it runs from end to end, and from here on
-# you always have something that runs.
+# You build the whole Transformer in its first, empty form: six encoders, six decoders, and placeholders
+# where the interesting parts will be. It computes nothing useful yet. But it runs from end to end, and from
+# here on you always have something that runs.
 #
 # - **You need**: Python classes, and the refresher on tensors in [00 - Start here](00_start_here.ipynb).
 # - **It runs** in {{time}} on a laptop with two cores.
@@ -31,18 +32,22 @@ from helpers import checks, plots
 # This is the map of the Transformer. Look for the two towers: encoders on the left, decoders on the right.
 
 # %%
-fig = plots.block_diagram(today=["encoder_stack", "decoder_stack"], title="01: the two towers, with nothing inside")
-plots.show(fig, alt="Block diagram of the Transformer. Every part is hatched grey, a placeholder. The frames of the "
-           "encoder stack and the decoder stack are outlined as today's work.")
+fig = plots.block_diagram(today=["encoder_stack", "decoder_stack"], title="01: the two towers, still empty")
+plots.show(
+    fig,
+    alt="Block diagram of the Transformer. Every part is hatched grey, a placeholder. The frames of the "
+    "encoder stack and the decoder stack are outlined as today's work.",
+)
 
 # %% [markdown]
-# Every box is hatched, so every box is still a placeholder. The two frames have a thick outline: they are today's work.
-# The source sentence goes in at the bottom left. The answer comes out at the top right.
+# Every box is hatched, so every box is still a placeholder. The two frames have a thick outline: they are
+# today's work. The source sentence goes in at the bottom left. The answer comes out at the top right.
 #
 # ## Stage 01 - A chain of encoders
 #
-# An encoder takes words and hands on words. You start in plain Python, without PyTorch, because the question
-# of this stage is only who hands what to whom. The first encoder changes nothing. It only says that it was there.
+# An encoder takes words and hands on words. You start in plain Python, without PyTorch, because the
+# question of this stage is only who hands what to whom. The first encoder changes nothing. It only says
+# that it was there.
 
 # %%
 class EncoderV1:
@@ -84,8 +89,8 @@ except RecursionError as error:
     print("stopped with", type(error).__name__)
 
 # %% [markdown]
-# The chain never ends: every encoder makes another one, until Python gives up. A recursion needs a last link. Say how many encoders
-# there are, and let the last one have no next.
+# The chain never ends: every encoder makes another one, until Python gives up. A recursion needs a last
+# link. Say how many encoders there are, and let the last one have no next.
 
 # %%
 class EncoderV3:
@@ -102,8 +107,8 @@ encoders = EncoderV3(1, last=6)
 memory = encoders(["the", "dog", "barks"])
 
 # %% [markdown]
-# Six encoders, in order, and the last one returns. What the last encoder returns has a name in the rest of the
-# series: the **memory**. The check counts the links.
+# Six encoders, in order, and the last one returns. What the last encoder returns has a name in the rest of
+# the series: the **memory**. The check counts the links.
 
 # %%
 def count_links(link):
@@ -127,8 +132,9 @@ class DecoderV1(EncoderV3):
 _ = DecoderV1(1, last=6)(["der", "Hund"])
 
 # %% [markdown]
-# The output gives two faults away. The decoders call themselves encoders. And if you look at the numbers 2 to
-# 6, they *are* encoders: the stolen constructor makes an `EncoderV3` as the next link. Count how many links are decoders.
+# The output gives two faults away. The decoders call themselves encoders. And if you look at the numbers 2
+# to 6, they *are* encoders: the stolen constructor makes an `EncoderV3` as the next link. Count how many
+# links are decoders.
 
 # %%
 def links(link):
@@ -141,7 +147,8 @@ print("decoders in the chain:", sum(isinstance(link, DecoderV1) for link in chai
 # %% [markdown]
 # One of six. The next link must be of the same class as this one, so ask the object itself: `type(self)`.
 #
-# There is a second gap. A decoder that writes the translation has to see the source sentence. It gets it as the memory.
+# There is a second gap. A decoder that writes the translation has to see the source sentence. It gets it as
+# the memory.
 
 # %%
 class DecoderV2:
@@ -160,8 +167,9 @@ for decoder in links(decoders):
     print(f"{type(decoder).__name__} {decoder.number} saw the memory {decoder.seen}")
 
 # %% [markdown]
-# All six are decoders now, but only the first one saw the memory. The call of the next link passes the words
-# on and forgets the memory. In the Transformer every decoder reads the same memory, so hand it on too.
+# All six are decoders now, but only the first one saw the memory. The call of the next link passes the
+# words on and forgets the memory. In the Transformer every decoder reads the same memory, so hand it on
+# too.
 
 # %%
 class DecoderV3(DecoderV2):
@@ -177,8 +185,8 @@ assert all(seen), "every decoder must get the memory of the last encoder"
 print("decoders that saw the memory:", sum(seen), "of", len(seen))
 
 # %% [markdown]
-# Six of six. Look at the two lengths as well: the source has three words, the target has two. Nothing forces them to be
-# equal, and in a translation they rarely are.
+# Six of six. Look at the two lengths as well: the source has three words, the target has two. Nothing
+# forces them to be equal, and in a translation they rarely are.
 
 # %%
 print("source words:", len(memory), " target words:", len(answer))
@@ -187,19 +195,21 @@ assert len(answer) == 2, "the decoders answer with as many words as they were gi
 # %% [markdown]
 # ## Stage 03 - Placeholders inside
 #
-# The chains pass words around, but there is nothing to compute with. From here on a word is a list of numbers, a
-# vector. The paper uses 512 numbers for a word and calls this width `d_model`; shape comments write it as `D`.
+# The chains pass words around, but there is nothing to compute with. From here on a word is a list of
+# numbers, a vector. The paper uses 512 numbers for a word and calls this width `d_model`; shape comments
+# write it as `D`.
 #
-# The simplest thing that computes is a linear layer. Take the smallest one there is and push a word through it.
-# This cell is meant to fail.
+# The simplest thing that computes is a linear layer. Take the smallest one there is and push a word through
+# it. This cell is meant to fail.
 
 # %% tags=["raises-exception"]
 word = torch.rand(512)  # (D,)
 nn.Linear(1, 1)(word)
 
 # %% [markdown]
-# Read the last line. The layer multiplies by a 1 x 1 matrix and expects a word of one number; it got a word of 512.
-# A layer must be as wide as the word. If it also returns 512 numbers, you can put layers in a chain.
+# Read the last line. The layer multiplies by a 1 x 1 matrix and expects a word of one number; it got a word
+# of 512. A layer must be as wide as the word. If it also returns 512 numbers, you can put layers in a
+# chain.
 
 # %%
 layer = nn.Linear(512, 512)
@@ -209,7 +219,8 @@ sentence = torch.rand(3, 512)  # (S, D)
 print("three words:  ", tuple(sentence.shape), "->", tuple(layer(sentence).shape))  # (S, D) -> (S, D)
 
 # %% [markdown]
-# The same layer takes one word or three. How does it treat the three? Give it one word at a time and compare.
+# The same layer takes one word or three. How does it treat the three? Give it one word at a time and
+# compare.
 
 # %%
 one_by_one = torch.stack([layer(word) for word in sentence])  # (S, D)
@@ -217,11 +228,11 @@ assert torch.allclose(one_by_one, layer(sentence), atol=1e-6), "a linear layer t
 print("word by word == all at once:", torch.allclose(one_by_one, layer(sentence), atol=1e-6))
 
 # %% [markdown]
-# A linear layer treats every word by itself. Remember this: it can never relate one word to another. That is why it is
-# only a placeholder for attention.
+# A linear layer treats every word by itself. Remember this: it can never relate one word to another. That
+# is why it is only a placeholder for attention.
 #
-# An encoder has two parts, self-attention and feed-forward. Put a placeholder in each place. `nn.Sequential` runs
-# its layers one after the other, and the names say what each one stands for.
+# An encoder has two parts, self-attention and feed-forward. Put a placeholder in each place.
+# `nn.Sequential` runs its layers one after the other, and the names say what each one stands for.
 
 # %%
 def encoder_v4(d_model=512):
@@ -237,7 +248,8 @@ print(encoder_v4())
 print("shape:", tuple(encoder_v4()(sentence).shape))  # (S, D)
 
 # %% [markdown]
-# Six of them make the stack. Python can repeat a list with `* 6`. Do that, and count the trained numbers, the parameters.
+# Six of them make the stack. Python can repeat a list with `* 6`. Do that, and count the trained numbers,
+# the parameters.
 
 # %%
 def count_parameters(module):
@@ -249,17 +261,17 @@ print("one encoder: ", count_parameters(encoder_v4()))
 print("six encoders:", count_parameters(stack_v1))
 
 # %% [markdown]
-# Six encoders have exactly as many parameters as one. The list holds the *same* encoder six times, so whatever one layer
-# learns, all of them learn. Make a new encoder in every round instead.
+# Six encoders have exactly as many parameters as one. The list holds the *same* encoder six times, so
+# whatever one layer learns, all of them learn. Make a new encoder in every round instead.
 
 # %%
 stack_v2 = nn.Sequential(*[encoder_v4() for _ in range(6)])
 print("six encoders:", count_parameters(stack_v2))
-assert count_parameters(stack_v2) == 6 * count_parameters(encoder_v4()), "the six encoders must not share parameters"
+assert count_parameters(stack_v2) == 6 * count_parameters(encoder_v4()), "the six must not share parameters"
 
 # %% [markdown]
-# Six times as many: now they are six. `nn.Sequential` also replaces the recursion of stage 01. It does the same as a
-# plain loop, and you can see both agree.
+# Six times as many: now they are six. `nn.Sequential` also replaces the recursion of stage 01. It does the
+# same as a plain loop, and you can see both agree.
 
 # %%
 by_loop = sentence
@@ -272,8 +284,8 @@ print("loop == nn.Sequential:", torch.equal(by_loop, stack_v2(sentence)))
 # %% [markdown]
 # The recursion has done its work: it showed you what a chain is. You throw it away here.
 #
-# Now the decoder. It has a third part between the two: encoder-decoder attention, also called cross-attention,
-# which reads the memory. Try `nn.Sequential` again.
+# Now the decoder. It has a third part between the two: encoder-decoder attention, also called
+# cross-attention, which reads the memory. Try `nn.Sequential` again.
 
 # %% tags=["raises-exception"]
 decoder_v4 = nn.Sequential(nn.Linear(512, 512), nn.Linear(512, 512), nn.Linear(512, 512))
@@ -284,8 +296,8 @@ decoder_v4(target, memory)
 # `nn.Sequential` passes on one thing, and a decoder needs two: its own words and the memory. So the decoder
 # becomes a class of its own. Its cross-attention placeholder takes the memory, and ignores it.
 #
-# The next four cells are the final form of the outline. You find the same lines in `helpers/outline.py`, and the later notebooks
-# import them from there.
+# The next four cells are the final form of the outline. You find the same lines in `helpers/outline.py`,
+# and the later notebooks import them from there.
 
 # %% tags=["final"]
 class CrossPlaceholder(nn.Module):
@@ -370,13 +382,13 @@ print("parameters:", f"{count_parameters(model):,}")
 assert output.shape == target.shape, "the output has one vector for each target word"
 
 # %% [markdown]
-# The output has one vector for each *target* word, however long the source is. In the finished model each of
-# these vectors becomes a guess of the next word.
+# The output has one vector for each *target* word, however long the source is. In the finished model each
+# of these vectors becomes a guess of the next word.
 #
 # ### Three questions for the empty model
 #
-# A model can run and still be wrong, so you ask it questions. A good translator must pass the three below. The first:
-# if the source changes, does the output change?
+# A model can run and still be wrong, so you ask it questions. A good translator must pass the three below.
+# The first: if the source changes, does the output change?
 
 # %%
 def largest_change(before, after):
@@ -389,8 +401,8 @@ print("the source changes, the output moves by", change)
 assert change == 0.0, "the placeholder ignores the memory, so nothing should move"
 
 # %% [markdown]
-# Nothing moves. Whatever the source says, the answer is the same: the placeholder ignores the memory. This is the check that
-# notebook 09 turns round. There the output must move.
+# Nothing moves. Whatever the source says, the answer is the same: the placeholder ignores the memory. This
+# is the check that notebook 09 turns round. There the output must move.
 #
 # The second question: if the last source word changes, does the memory of the first word change?
 
@@ -404,10 +416,11 @@ for name, change in zip(["word 1", "word 2", "word 3"], change_by_word.tolist(),
 assert (change_by_word > 1e-6).tolist() == [False, False, True], "linear layers should treat words one by one"
 
 # %% [markdown]
-# Only word 3 moves. In this encoder no word knows its neighbours. The next notebook makes a first word look at the others.
+# Only word 3 moves. In this encoder no word knows its neighbours. The next notebook makes a first word look
+# at the others.
 #
-# The third question: is a stack of six deeper than one? A chain of linear layers without anything between is a suspect.
-# Find one matrix that does the work of both layers of an encoder.
+# The third question: is a stack of six deeper than one? A chain of linear layers without anything between
+# is a suspect. Find one matrix that does the work of both layers of an encoder.
 
 # %%
 first, second = model.encoders[0].self_attention, model.encoders[0].feed_forward
@@ -419,8 +432,9 @@ print("one layer does the work of two:", difference < 1e-5)
 assert difference < 1e-5, "two linear layers in a row should equal one"
 
 # %% [markdown]
-# One layer does the work of two, and by the same step one layer does the work of the whole encoder tower. Depth
-# buys nothing here until something that is not linear stands between the layers: attention, and the ReLU of the feed-forward part.
+# One layer does the work of two, and by the same step one layer does the work of the whole encoder tower.
+# Depth buys nothing here until something that is not linear stands between the layers: attention, and the
+# ReLU of the feed-forward part.
 #
 # ## What survives
 #
@@ -445,7 +459,8 @@ assert difference < 1e-5, "two linear layers in a row should equal one"
 #
 # Replace the `...` and run the cell. The check answers at once.
 #
-# **1. Predict.** How many parameters does `nn.Linear(512, 512)` have? Work it out on paper before you type the number.
+# **1. Predict.** How many parameters does `nn.Linear(512, 512)` have? Work it out on paper before you type
+# the number.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -455,7 +470,8 @@ n_parameters = 512 * 512 + 512
 checks.linear_parameters(n_parameters)
 
 # %% [markdown]
-# **2. Predict.** The source has 7 words and the target has 4. What shape does `TransformerOutline()` return?
+# **2. Predict.** The source has 7 words and the target has 4. What shape does `TransformerOutline()`
+# return?
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -465,7 +481,8 @@ output_shape = (4, 512)
 checks.outline_shape(output_shape)
 
 # %% [markdown]
-# **3. Implement.** Write the chain of encoders as a loop: `blocks` is a list of functions; the first one gets `words`.
+# **3. Implement.** Write the chain of encoders as a loop: `blocks` is a list of functions; the first one
+# gets `words`.
 
 # %% tags=["exercise"]
 def run_chain(blocks, words):
@@ -491,7 +508,8 @@ def six_layers(d_model):
 checks.six_layers(six_layers)
 
 # %% [markdown]
-# **5. Find out.** Return the weight and the bias of the one linear layer that does the work of `first` and then `second`.
+# **5. Find out.** Return the weight and the bias of the one linear layer that does the work of `first` and
+# then `second`.
 
 # %% tags=["exercise"]
 def merge(first, second):
@@ -507,10 +525,12 @@ checks.merge(merge)
 # %% [markdown]
 # ## References
 #
-# - A. Vaswani and others, "Attention Is All You Need", 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762): figure 1 is
-#   the map above, section 3.1 describes the two stacks.
+# - A. Vaswani and others, "Attention Is All You Need", 2017,
+#   [arXiv:1706.03762](https://arxiv.org/abs/1706.03762): figure 1 is the map above, section 3.1 describes
+#   the two stacks.
 # - [`nn.Sequential`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html) and
-#   [`nn.ModuleList`](https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html) in the PyTorch documentation.
+#   [`nn.ModuleList`](https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html) in the
+#   PyTorch documentation.
 #
 # ## What is still a placeholder
 #

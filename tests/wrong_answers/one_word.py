@@ -62,7 +62,11 @@ WRONG = {
         (divides_by_d_k, "its square root"),
         (divides_by_number_of_keys, "number of keys"),
     ],
-    "one_word_attention": [(mixes_keys, "keys are for finding"), (forgets_softmax, "softmax first"), (takes_the_best, "best match")],
+    "one_word_attention": [
+        (mixes_keys, "keys are for finding"),
+        (forgets_softmax, "softmax first"),
+        (takes_the_best, "best match"),
+    ],
     "looks_at_others": [
         (compares_all_outputs, "only the first output"),
         (compares_nothing, "never says True"),

@@ -35,7 +35,11 @@ def biases_added(first, second):
 
 WRONG = {
     "linear_parameters": [(512 * 512, "forgot the 512 biases"), (1024, "multiply")],
-    "outline_shape": [((7, 512), "follows the target"), ((11, 512), "never joined"), ((1, 4, 512), "one row")],
+    "outline_shape": [
+        ((7, 512), "follows the target"),
+        ((11, 512), "never joined"),
+        ((1, 4, 512), "one row"),
+    ],
     "run_chain": [
         (last_block_first, "last block runs first"),
         (always_the_first_words, "only one block"),
