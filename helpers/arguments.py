@@ -41,13 +41,14 @@ def check_mask(mask, scores):
 
 
 def check_ids(ids, vocab_size, max_len):
-    """Raise TypeError or ValueError unless `ids` is a non-empty batch of token ids `(B, L)` that the model knows."""
+    """Raise TypeError or ValueError unless `ids` is a non-empty batch `(B, L)` of ids the model knows."""
     if not isinstance(ids, torch.Tensor) or ids.dtype not in (torch.int64, torch.int32):
         kind = ids.dtype if isinstance(ids, torch.Tensor) else type(ids).__name__
         raise TypeError(f"token ids are {kind}, expected a tensor of integers. Try torch.tensor(ids).")
     if ids.dim() != 2:
         raise ValueError(
-            f"token ids have shape {tuple(ids.shape)}, expected (batch, length). For one sentence use ids.unsqueeze(0)."
+            f"token ids have shape {tuple(ids.shape)}, expected (batch, length). "
+            "For one sentence use ids.unsqueeze(0)."
         )
     if ids.numel() == 0:
         raise ValueError(

@@ -15,7 +15,7 @@ from helpers.model import Transformer
 
 
 def write_tensors(path, tensors, about):
-    """Write named tensors and the JSON-able `about` to `path`: first beside it, then in one step in its place.
+    """Write named tensors and JSON-able `about` to `path`: first beside it, then in one step in its place.
 
     Raises:
         OSError: the folder cannot be written; what was at `path` before is untouched.
@@ -60,7 +60,7 @@ def read_tensors(path):
 
 
 def save_model(path, model, sizes, dtype=torch.float16):
-    """Write the parameters of a `Transformer` in `dtype`, and the `sizes` (its keyword arguments) to build it again."""
+    """Write a `Transformer`'s parameters in `dtype`, and the `sizes` (keyword arguments) to rebuild it."""
     tensors = {name: p.detach().to(dtype) for name, p in model.named_parameters()}
     write_tensors(path, tensors, {"sizes": sizes})
 
@@ -87,8 +87,8 @@ def copy_parameters(model, tensors, path):
     )  # fmt: skip
     if differing:
         raise ValueError(
-            f"{path} does not fit the model: {len(differing)} parameters differ, the first is {differing[0]}. "
-            "Build the model with the sizes it was trained with."
+            f"{path} does not fit the model: {len(differing)} parameters differ, "
+            f"the first is {differing[0]}. Build the model with the sizes it was trained with."
         )
     for name, parameter in own.items():
         parameter.copy_(tensors[name])

@@ -31,11 +31,11 @@ MULTI30K_SHA256 = {  # of the uncompressed text
 }
 
 
-# --- Multi30k -------------------------------------------------------------------------------------------------------
+# --- Multi30k -----------------------------------------------------------------------------------------------
 
 
 def cache_folder():
-    """Where downloads are kept: the environment variable TRANSFORMER_DATA, or ~/.cache/transformer-in-stages."""
+    """Where downloads are kept: environment variable TRANSFORMER_DATA, or ~/.cache/transformer-in-stages."""
     return Path(os.environ.get("TRANSFORMER_DATA") or Path.home() / ".cache" / "transformer-in-stages")
 
 
@@ -46,7 +46,8 @@ def multi30k(split, source=MULTI30K_URL, checksums=MULTI30K_SHA256):
 
     Raises:
         ValueError: an unknown split.
-        ConnectionError: the source cannot be reached or broke off; what has come is kept, call again to go on.
+        ConnectionError: the source cannot be reached or broke off; what has come is kept, call again to
+            go on.
         OSError: the cache folder cannot be written, or the file does not have the expected checksum.
     """
     if split not in MULTI30K_SPLITS:
@@ -69,8 +70,8 @@ def cached_text(name, folder, source, sha256):
         if text is None:
             part.unlink()
             raise OSError(
-                f"the download of {name}.gz does not have the expected checksum {sha256[:12]}...; it was deleted. "
-                "Call again; if it fails again, the file at the source has changed."
+                f"the download of {name}.gz does not have the expected checksum {sha256[:12]}...; "
+                "it was deleted. Call again; if it fails again, the file at the source has changed."
             )
         os.replace(part, path)
     return text.decode("utf-8")
@@ -118,8 +119,8 @@ def download(url, part, timeout=20):
         ) from error
     if total and part.stat().st_size < total:
         raise ConnectionError(
-            f"the download of {url} broke off after {part.stat().st_size} of {total} bytes. What has come is kept: "
-            "call again to go on."
+            f"the download of {url} broke off after {part.stat().st_size} of {total} bytes. "
+            "What has come is kept: call again to go on."
         )
     return part
 
@@ -135,14 +136,14 @@ def quiet():
     return os.environ.get("TRANSFORMER_QUIET") == "1"
 
 
-# --- Subwords -------------------------------------------------------------------------------------------------------
+# --- Subwords -----------------------------------------------------------------------------------------------
 
 
 def train_tokenizer(sentences, vocab_size):
     """Learn byte-pair subwords (section 5.1) from `sentences`, German and English together.
 
-    A word's first piece starts with "\u2581" in place of the space before it; punctuation stands alone; a character
-    never seen becomes `<unk>`. Ids 0 to 3 are `<pad>`, `<s>`, `</s>` and `<unk>`.
+    A word's first piece starts with "\u2581" in place of the space before it; punctuation stands alone; a
+    character never seen becomes `<unk>`. Ids 0 to 3 are `<pad>`, `<s>`, `</s>` and `<unk>`.
 
     Raises:
         ValueError: no sentences, or a vocabulary too small for the characters in them.
@@ -174,14 +175,14 @@ def encode_pairs(pairs, tokenizer):
     return list(zip(*sides, strict=True))
 
 
-# --- Batches --------------------------------------------------------------------------------------------------------
+# --- Batches ------------------------------------------------------------------------------------------------
 
 
 class Batch(NamedTuple):
     """Token ids of several pairs, padded at the end with `PAD_ID`.
 
-    src `(B, S)` ends in `</s>`; tgt_in `(B, T)` starts with `<s>`; labels `(B, T)` are tgt_in one step later and end
-    in `</s>`.
+    src `(B, S)` ends in `</s>`; tgt_in `(B, T)` starts with `<s>`; labels `(B, T)` are tgt_in one step later
+    and end in `</s>`.
     """
 
     src: torch.Tensor
@@ -224,7 +225,8 @@ def bucketed_batches(encoded, max_tokens, seed=None):
     order.sort(key=lambda i: (length(i), len(encoded[i][0])))
     if order and length(order[-1]) > max_tokens:
         raise ValueError(
-            f"a pair of {length(order[-1])} tokens does not fit into max_tokens={max_tokens}. Raise max_tokens."
+            f"a pair of {length(order[-1])} tokens does not fit into max_tokens={max_tokens}. "
+            "Raise max_tokens."
         )
     groups, group = [], []
     for i in order:

@@ -44,8 +44,8 @@ def translate_batch(model, tokenizer, sentences, batch_size=64):
     for sentence, row in zip(sentences, rows, strict=True):
         if len(row) + 1 > model.max_len:
             raise ValueError(
-                f"a sentence of {len(row)} tokens is longer than the {model.max_len - 1} that the model can read: "
-                f"{sentence[:40]!r}... Split it into sentences."
+                f"a sentence of {len(row)} tokens is longer than the {model.max_len - 1} that the model can "
+                f"read: {sentence[:40]!r}... Split it into sentences."
             )
     answers = [""] * len(rows)
     order = sorted((i for i in range(len(rows)) if rows[i]), key=lambda i: len(rows[i]))

@@ -26,7 +26,7 @@ def causal_mask(size):
 
 
 def padding_mask(ids, pad_id):
-    """The mask `(B, 1, 1, S)` of token ids `(B, S)`: every query may attend to every key that is not padding."""
+    """The mask `(B, 1, 1, S)` of token ids `(B, S)`: queries may attend to every key that is not padding."""
     return (ids != pad_id)[:, None, None, :]
 
 
@@ -52,8 +52,8 @@ class MultiHeadAttention(nn.Module):
     """Several attention heads side by side (section 3.2.2).
 
     Called as `(query, key, value, mask=None)` with query `(B, T, D)`, key and value `(B, S, D)` and a boolean
-    mask (True = may attend) that broadcasts to `(B, H, T, S)`; returns `(B, T, D)`. A query that may attend to nothing
-    gets the bias of the last projection. See `record_attention` for the weights.
+    mask (True = may attend) that broadcasts to `(B, H, T, S)`; returns `(B, T, D)`. A query that may attend
+    to nothing gets the bias of the last projection. See `record_attention` for the weights.
 
     Raises:
         ValueError: `d_model` is not divisible by `n_heads`, or the mask does not fit.
@@ -86,7 +86,7 @@ class MultiHeadAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with a ReLU between, for each word by itself (section 3.3, equation 2): `(B, L, D)` to same."""
+    """Two linear layers with a ReLU between, word by word (section 3.3, equation 2): `(B, L, D)` to same."""
 
     def __init__(self, d_model, d_ff, dropout=0.0):
         super().__init__()
@@ -100,7 +100,7 @@ class FeedForward(nn.Module):
 
 
 class PositionalEncoding(nn.Module):
-    """Adds sinusoids to the embeddings (section 3.5), then applies dropout (section 5.4): `(B, L, D)` to same.
+    """Adds sinusoids to the embeddings (section 3.5), then dropout (section 5.4): `(B, L, D)` to same.
 
     The table is computed, not trained, and is not stored in checkpoints.
 
@@ -126,7 +126,7 @@ class PositionalEncoding(nn.Module):
 class AddAndNorm(nn.Module):
     """A residual connection and a layer normalisation round one sub-layer (section 3.1): `(B, L, D)` to same.
 
-    `norm_first=False` normalises after the addition, as the paper does; `norm_first=True` before the sub-layer.
+    `norm_first=False` normalises after the addition, as in the paper; `norm_first=True` before the sub-layer.
     """
 
     def __init__(self, d_model, dropout=0.0, norm_first=False):
@@ -157,7 +157,10 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Masked self-attention, attention over the memory `(B, S, D)`, and feed-forward (section 3.1): `(B, T, D)` to same."""
+    """Masked self-attention, attention over the memory `(B, S, D)`, and feed-forward (section 3.1).
+
+    `(B, T, D)` to same.
+    """
 
     def __init__(self, d_model, n_heads, d_ff, dropout=0.1, norm_first=False):
         super().__init__()
@@ -174,7 +177,7 @@ class DecoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A stack of encoder layers on vectors `(B, S, D)`; pre-norm ends in one normalisation, post-norm in none."""
+    """Stacked encoder layers on `(B, S, D)`; pre-norm ends in one normalisation, post-norm in none."""
 
     def __init__(self, d_model, n_heads, d_ff, n_layers, dropout=0.1, norm_first=False):
         super().__init__()
@@ -206,11 +209,12 @@ class Decoder(nn.Module):
 class Transformer(nn.Module):
     """The encoder-decoder Transformer: token ids `(B, S)` and `(B, T)` to logits `(B, T, V)`.
 
-    With `tie_weights=True` the output layer shares the target embedding's weights, and a joint vocabulary (equal
-    sizes) shares the source embedding too (section 3.4). The defaults are the paper's base model.
+    With `tie_weights=True` the output layer shares the target embedding's weights, and a joint vocabulary
+    (equal sizes) shares the source embedding too (section 3.4). The defaults are the paper's base model.
 
     Raises:
-        ValueError: ids outside the vocabulary, a sentence longer than `max_len`, an empty batch, sizes that do not fit.
+        ValueError: ids outside the vocabulary, a sentence longer than `max_len`, an empty batch, sizes that
+            do not fit.
         TypeError: token ids that are not integers.
     """
 

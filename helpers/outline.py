@@ -1,7 +1,8 @@
-"""The first, empty outline of the Transformer, and attention for one word: what notebooks 01 and 02 leave behind.
+"""The first, empty outline of the Transformer, and attention for one word: what notebooks 01 and 02 leave.
 
-Nothing here is in the finished model; later notebooks put their parts into this outline one by one and compare
-with its loops. Shapes: S source length, T target length, D d_model, dk width of queries and keys, dv of values.
+Nothing here is in the finished model; later notebooks put their parts into this outline one by one and
+compare with its loops. Shapes: S source length, T target length, D d_model, dk width of queries and keys,
+dv of values.
 """
 
 import math
@@ -11,7 +12,7 @@ from torch import nn
 
 
 class CrossPlaceholder(nn.Module):
-    """Stands where encoder-decoder attention will be: takes the memory `(S, D)` and ignores it; `(T, D)` to same."""
+    """Stands in for encoder-decoder attention: takes the memory `(S, D)`, ignores it; `(T, D)` to same."""
 
     def __init__(self, d_model):
         super().__init__()
@@ -84,7 +85,7 @@ def attend(query, keys, values):
 
 
 def self_attention_loop(words, W_Q, W_K, W_V):
-    """Self-attention one word at a time: words `(S, D)` and matrices `(D, dk)`, `(D, dk)`, `(D, dv)` to `(S, dv)`."""
+    """Self-attention, word by word: `(S, D)` and matrices `(D, dk)`, `(D, dk)`, `(D, dv)` to `(S, dv)`."""
     keys = [word @ W_K for word in words]
     values = [word @ W_V for word in words]
     outputs = [attend(word @ W_Q, keys, values)[0] for word in words]

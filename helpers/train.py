@@ -29,10 +29,11 @@ LANGUAGES = {"de": "German", "en": "English"}
 
 TERMS = {
     "multi30k": (
-        "Multi30k, task 1 (29,000 training, 1,014 validation and 1,000 test_2016_flickr pairs), public repository "
-        "multi30k/dataset at commit a3d2e0d2. Its publishers provide it for non-commercial research and educational "
-        "purposes; the weights were trained on it, so treat them likewise. Cite Elliott et al. 2016, "
-        '"Multi30K: Multilingual English-German Image Descriptions" (W16-3210). No sentence of it is stored here.'
+        "Multi30k, task 1 (29,000 training, 1,014 validation and 1,000 test_2016_flickr pairs), public "
+        "repository multi30k/dataset at commit a3d2e0d2. Its publishers provide it for non-commercial "
+        "research and educational purposes; the weights were trained on it, so treat them likewise. "
+        'Cite Elliott et al. 2016, "Multi30K: Multilingual English-German Image Descriptions" (W16-3210). '
+        "No sentence of it is stored here."
     ),
     "grammar": "The bilingual grammar of this series (helpers.grammar), under the licence of the series.",
 }
@@ -138,26 +139,39 @@ def write_card(folder, card):
         for name, value in card["scores"].items() if isinstance(value, dict)
     )  # fmt: skip
     training, source, target = card["training"], *(LANGUAGES[c] for c in card["direction"].split("-"))
+    sizes = ", ".join(f"{k} {v}" for k, v in card["sizes"].items())
+    seen = "image captions" if card["data"].startswith("Multi30k") else "sentences"
+    model = (
+        f"the encoder-decoder Transformer of `helpers/model.py`, {card['parameters']:,} parameters, "
+        f"stored in float16,\n  with a joint subword vocabulary of {card['sizes']['src_vocab_size']:,}"
+    )
+    course = (
+        f"{training['epochs']} epochs, {training['steps']:,} steps, {training['minutes']} minutes, "
+        f"seed {training['seed']}, on {training['machine']},\n  PyTorch {training['torch']}"
+    )
+    scores = (
+        "`sacrebleu` and `sacrebleu_lowercase` compare detokenised text; "
+        "`tokenised_lowercase` compares lower-cased, normalised,\n"
+        "Moses-tokenised text and is the one to hold beside published numbers. "
+        f"{card['scores']['exact_match']:.1%} of the sentences equal the reference."
+    )
     (folder / "CARD.md").write_text(
         f"""# {source} to {target} Transformer
 
 Written by `helpers.train` at the end of the run; the same numbers are in `card.json`.
 
-- **What it is**: the encoder-decoder Transformer of `helpers/model.py`, {card["parameters"]:,} parameters, stored in float16,
-  with a joint subword vocabulary of {card["sizes"]["src_vocab_size"]:,}. Sizes: {", ".join(f"{k} {v}" for k, v in card["sizes"].items())}.
+- **What it is**: {model}. Sizes: {sizes}.
 - **Command**: `{training["command"]}`
-- **Training**: {training["epochs"]} epochs, {training["steps"]:,} steps, {training["minutes"]} minutes, seed {training["seed"]}, on {training["machine"]},
-  PyTorch {training["torch"]}. Validation loss {training["valid_loss"]:.3f} nats per token.
+- **Training**: {course}. Validation loss {training["valid_loss"]:.3f} nats per token.
 - **Data and terms of use**: {card["data"]}
-- **Use**: for learning. It has seen {card["training_pairs"]:,} {"image captions" if card["data"].startswith("Multi30k") else "sentences"} and nothing else; outside that
+- **Use**: for learning. It has seen {card["training_pairs"]:,} {seen} and nothing else; outside that
   world it answers fluently and wrongly.
 
 | score on the {card["test_pairs"]:,} test sentences, greedy | BLEU | sacreBLEU signature |
 |---|---|---|
 {rows}
 
-`sacrebleu` and `sacrebleu_lowercase` compare detokenised text; `tokenised_lowercase` compares lower-cased, normalised,
-Moses-tokenised text and is the one to hold beside published numbers. {card["scores"]["exact_match"]:.1%} of the sentences equal the reference.
+{scores}
 """,
         encoding="utf-8",
     )

@@ -44,7 +44,10 @@ class History:
 
 
 def learning_rate(step, config):
-    """Linear warm-up to `peak_lr`, then falling with 1 / sqrt(step) (equation 3, scaled to its peak); steps from 1."""
+    """Linear warm-up to `peak_lr`, then falling with 1 / sqrt(step) (equation 3, scaled to its peak).
+
+    Steps count from 1.
+    """
     return config.peak_lr * min(step / config.warmup_steps, math.sqrt(config.warmup_steps / step))
 
 
@@ -60,7 +63,7 @@ def token_loss(model, batch, label_smoothing=0.0):
 
 @torch.no_grad()
 def evaluate(model, batches):
-    """Mean cross-entropy in nats per token over `batches`, in eval mode; the model's mode is left as it was."""
+    """Mean cross-entropy in nats per token over `batches`, in eval mode; the model's mode stays as it was."""
     training = model.training
     model.eval()
     total, count = 0.0, 0
@@ -78,8 +81,8 @@ def train(model, encoded, config, *, valid=None, checkpoint=None, resume=False, 
     Args:
         valid: encoded pairs for the loss after each epoch.
         checkpoint: a file that is rewritten every `save_every` steps and after each epoch.
-        resume: go on from `checkpoint` if it exists; the result is the same as without the interruption. `epochs`
-            may change between the two, as long as no weights have been averaged yet.
+        resume: go on from `checkpoint` if it exists; the result is the same as without the interruption.
+            `epochs` may change between the two, as long as no weights have been averaged yet.
         on_epoch: called with `(epoch, history)` after each epoch.
 
     Raises:
@@ -145,8 +148,8 @@ class Run:
             loss, right = token_loss(self.model, batch, config.label_smoothing)
         if not loss.isfinite():
             raise FloatingPointError(
-                f"the loss is {loss.item()} at step {len(history.step) + 1} with a learning rate of {rate:.2g}. "
-                "Lower peak_lr or warm up for longer."
+                f"the loss is {loss.item()} at step {len(history.step) + 1} "
+                f"with a learning rate of {rate:.2g}. Lower peak_lr or warm up for longer."
             )
         self.optimizer.zero_grad()
         loss.backward()

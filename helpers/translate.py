@@ -29,7 +29,7 @@ class Translator(NamedTuple):
     tokenizer: Tokenizer
 
     def translate(self, texts):
-        """One translation per text, in order; an empty text stays empty, a text of several sentences stays one text.
+        """One translation per text, in order; an empty text stays empty, several sentences stay one text.
 
         Raises:
             ValueError: a sentence of more tokens than the model can read.
@@ -62,8 +62,11 @@ def load_translator(folder=None):
 
 def build_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m helpers.translate", epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Translate German to English: a sentence, lines on standard input, or the lines of a file.",
+        prog="python -m helpers.translate", epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=(
+            "Translate German to English: a sentence, lines on standard input, or the lines of a file."
+        ),
     )  # fmt: skip
     parser.add_argument(
         "sentence", nargs="*", help="a sentence; without one, lines are read from standard input"

@@ -66,7 +66,8 @@ def root(tmp_path):
     (tmp_path / "helpers").mkdir()
     for path, text in {
         "pyproject.toml": f'[project.urls]\nRepository = "{ADDRESS}"\n',
-        "README.md": f"# Series\n\n{build.TABLE_BEGIN}\nold\n{build.TABLE_END}\n\nEnd.\n",
+        "README.md": "# Series\n\ngit clone elsewhere\n\n"
+        f"{build.TABLE_BEGIN}\nold\n{build.TABLE_END}\n\nEnd.\n",
         "helpers/__init__.py": "",
         "helpers/model.py": "",
         "helpers/setup.py": "def prepare():\n    print('Ready.')\n",
@@ -130,6 +131,8 @@ def test_build(root, capsys):
     assert (
         "[01 - Sums](notebooks/01_sums.ipynb)" in readme and "old" not in readme and readme.endswith("End.\n")
     )
+
+    assert f"git clone {ADDRESS}\n" in readme
 
     # Twice the same bytes, and source and notebooks agree.
     before = everything(root)
@@ -328,3 +331,19 @@ def test_stripper_keeps_the_indent_and_the_rest():
 def test_markers_without_a_partner(code):
     with pytest.raises(ValueError, match="partner"):
         source.strip(code)
+
+
+def test_readme_pictures_come_from_tagged_cells(root, monkeypatch):
+    def pretend(notebook, folder, label):
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.execution_count, data = 1, {"image/png": "UE5H"}
+                cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
+
+    monkeypatch.setattr(build, "execute", pretend)
+    edit(root / "notebooks" / "src" / "02_nothing.py", "# %%\nx = 1", '# %% tags=["readme-map"]\nx = 1')
+    assert build.main([], root) == 0
+    picture = root / "notebooks" / "images" / "map.png"
+    assert [path.name for path in picture.parent.iterdir()] == ["map.png"] and picture.read_bytes() == b"PNG"
+    picture.write_bytes(b"old")
+    assert "notebooks/images/map.png is stale: python -m tools.build --refresh" in build.differences(root)

@@ -31,7 +31,7 @@ PACKED = {f"/{name}.gz": gzip.compress(text.encode(), mtime=0) for name, text in
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """A source of the two files; `server.fault` makes it misbehave, `server.ranges` logs what was asked for."""
+    """A source of the two files; `server.fault` makes it misbehave, `server.ranges` logs what was asked."""
     monkeypatch.setenv("TRANSFORMER_DATA", str(tmp_path / "cache"))
 
     class Handler(BaseHTTPRequestHandler):
@@ -145,7 +145,7 @@ def test_the_checksums_are_those_of_the_published_text():
     assert [len(multi30k(split)) for split in data.MULTI30K_SPLITS] == [29000, 1014, 1000]
 
 
-# --- Subwords -----------------------------------------------------------------------------------------------------
+# --- Subwords -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +179,7 @@ def test_bad_requests_for_a_tokenizer():
         train_tokenizer(["Ein Hund läuft."], 8)
 
 
-# --- Batches ------------------------------------------------------------------------------------------------------
+# --- Batches ------------------------------------------------------------------------------------------------
 
 
 ENCODED = [([5] * n, [6] * (n + n % 3)) for n in range(1, 30)]

@@ -151,7 +151,7 @@ def test_attention_maps_of_every_layer_can_be_recorded():
     assert not any(module._forward_pre_hooks for module in model.modules())
 
 
-# --- Bad input: the error names the value, what was expected and the way out --------------------------------------
+# --- Bad input: the error names the value, what was expected and the way out --------------------------------
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_bad_trainings(tmp_path):
         train(model, copies(), CONFIG)
 
 
-# --- Files --------------------------------------------------------------------------------------------------------
+# --- Files --------------------------------------------------------------------------------------------------
 
 
 def test_a_model_comes_back_from_its_file(tmp_path):
@@ -185,7 +185,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     assert read_tensors(path)[0]["x"].item() == 1 and [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
-# --- Decoding -----------------------------------------------------------------------------------------------------
+# --- Decoding -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The two commands, with a small model trained for the occasion, and the translator that comes with the series."""
+"""The two commands, with a small model trained for the occasion, and the series' own translator."""
 
 import json
 import subprocess
@@ -26,7 +26,8 @@ def folder(tmp_path_factory):
 
 def run(*arguments, text=None):
     return subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=ROOT, input=text, capture_output=True, encoding="utf-8", timeout=120,
+        [sys.executable, "-m", *arguments], cwd=ROOT, input=text, capture_output=True, encoding="utf-8",
+        timeout=120,
     )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def test_a_string_is_not_a_list(folder):
         load_translator(folder).translate("der Hund schläft.")
 
 
-# --- The translator that comes with the series ----------------------------------------------------------------------
+# --- The translator that comes with the series --------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +189,8 @@ def test_greedy_rows_hold_no_padding(shipped):
 
 
 def test_the_command_imports_nothing_it_does_not_need():
-    code = "import sys, helpers.translate; print({'matplotlib', 'sacrebleu', 'numpy.testing'} & set(sys.modules))"
+    unwanted = {"matplotlib", "sacrebleu", "numpy.testing"}
+    code = f"import sys, helpers.translate; print({unwanted} & set(sys.modules))"
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
     )

@@ -10,10 +10,11 @@ A build executes the notebook from top to bottom in a fresh kernel and writes `n
 gives the same bytes. How a source is written stands in `tools/source.py`.
 
 The public address of the series stands in pyproject.toml, as Repository under [project.urls]. After a change
-there, `python -m tools.build --refresh` writes it into every badge and set-up cell.
+there, `python -m tools.build --refresh` writes it into every badge, every set-up cell and README.
 """
 
 import argparse
+import base64
 import json
 import os
 import re
@@ -35,6 +36,7 @@ from tools.source import (
     compose,
     notebook_path,
     read_source,
+    repository,
     run_times,
     source_names,
     table,
@@ -169,12 +171,27 @@ def _code(cell: NotebookNode) -> tuple:
     return (re.sub(r"https://github\.com/[^\"]*", "", cell.source) if "setup" in tags else cell.source, tags)
 
 
+def readme_pictures(root: Path) -> dict[Path, bytes]:
+    """The pictures of README: a cell tagged `readme-NAME` gives its figure to notebooks/images/NAME.png."""
+    pictures = {}
+    for name in source_names(root):
+        path = notebook_path(root, name)
+        for cell in read_notebook(path).cells if path.exists() else []:
+            for tag in cell.metadata.get("tags", []):
+                for output in cell.get("outputs", []) if tag.startswith("readme-") else []:
+                    if png := output.get("data", {}).get("image/png"):
+                        target = root / "notebooks" / "images" / f"{tag.removeprefix('readme-')}.png"
+                        pictures[target] = base64.b64decode(png)
+    return pictures
+
+
 def readme_with_table(root: Path) -> str:
-    """README.md as it should be: with the present table between its two marker lines."""
+    """README.md as it should be: the present table between its two marker lines, and the present address."""
     path = root / "README.md"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if text.count(TABLE_BEGIN) != 1 or text.count(TABLE_END) != 1:
         raise BuildError(f"README.md needs the lines `{TABLE_BEGIN}` and `{TABLE_END}` round the table.")
+    text = re.sub(r"(?m)^git clone \S+$", f"git clone {repository(root)}", text)
     before, rest = text.split(TABLE_BEGIN)
     after = rest.split(TABLE_END)[1]
     return f"{before}{TABLE_BEGIN}\n{table(root, 'notebooks/')}\n{TABLE_END}{after}"
@@ -199,6 +216,9 @@ def differences(root: Path) -> list[str]:
     try:
         if readme_with_table(root) != (root / "README.md").read_text(encoding="utf-8"):
             lines.append("README.md: the table of notebooks is stale: python -m tools.build --refresh")
+        for path, picture in readme_pictures(root).items():
+            if not path.exists() or path.read_bytes() != picture:
+                lines.append(f"{path.relative_to(root).as_posix()} is stale: python -m tools.build --refresh")
     except BuildError as error:
         lines.append(str(error))
     return lines
@@ -258,6 +278,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             print("README.md does not exist yet: its table was not written.")
         else:
             write(root / "README.md", readme_with_table(root))
+        for path, picture in readme_pictures(root).items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(picture)
         return 0 if complete or not options.refresh else 1
     except BuildError as error:
         print(error, file=sys.stderr)

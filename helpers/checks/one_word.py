@@ -47,7 +47,8 @@ def scaled_scores(answer):
     query, keys = torch.randn(16), torch.randn(3, 16)
     result, raw = answer(query, keys), keys @ query
     if result.shape != (3,):
-        return f"there are three keys, so there should be three scores; your result has shape {tuple(result.shape)}."
+        shape = tuple(result.shape)
+        return f"there are three keys, so there should be three scores; your result has shape {shape}."
     if torch.allclose(result, raw):
         return "the scores are not divided yet: divide them by the square root of d_k."
     if torch.allclose(result, raw / 16):

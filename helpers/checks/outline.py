@@ -37,7 +37,10 @@ def run_chain(answer):
     if result == ["start", "c", "b", "a"]:
         return "the last block runs first: go through the blocks from the front."
     if result in (["start", "a"], ["start", "c"]):
-        return "only one block leaves a trace: give each block the result of the one before, not the first words."
+        return (
+            "only one block leaves a trace: "
+            "give each block the result of the one before, not the first words."
+        )
     if result == ["start"]:
         return "the words come out unchanged: keep what each block returns."
     if result != ["start", "a", "b", "c"]:
