@@ -125,16 +125,12 @@ def start(command, options):
 
 
 def child_environment(command):
-    """Return the variables of an activated .venv, with those that keep PyTorch quick and small."""
+    """Return the variables of an activated .venv, with those that keep PyTorch quick."""
     variables = dict(os.environ, VIRTUAL_ENV=VENV)
     variables["PATH"] = os.pathsep.join([os.path.dirname(PYTHON), os.environ.get("PATH", os.defpath)])
     variables.pop("PYTHONHOME", None)
     # Waiting threads sleep: on a busy machine spinning ones make training many times slower.
     variables.setdefault("OMP_WAIT_POLICY", "passive")
-    if sys.platform.startswith("linux"):
-        # Large blocks go back to the system: batches of many shapes fragment glibc's heap otherwise.
-        variables.setdefault("MALLOC_MMAP_THRESHOLD_", "131072")
-        variables.setdefault("MALLOC_TRIM_THRESHOLD_", "131072")
     if command == "test":
         variables.setdefault("TRANSFORMER_QUIET", "1")
     return variables

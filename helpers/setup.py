@@ -1,6 +1,5 @@
 """What the set-up cell of every notebook calls, before PyTorch is imported."""
 
-import ctypes
 import importlib.util
 import os
 import re
@@ -15,6 +14,7 @@ PACKAGES = {
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "sacrebleu": "sacrebleu",
+    "sacremoses": "sacremoses",
     "safetensors": "safetensors",
     "tokenizers": "tokenizers",
     "tqdm": "tqdm",
@@ -52,25 +52,6 @@ def prepare() -> None:
             "`pip install --upgrade torch`, then restart the kernel."
         )
     print("Ready.")
-
-
-def keep_heap_small(threshold: int = 131072) -> bool:
-    """Have freed memory returned to the system at once, for long trainings on a CPU.
-
-    Batches of many different shapes fragment the heap of glibc, the C library of most Linux systems: a
-    training can grow to several GB that it does not use. With a fixed `threshold` (in bytes) larger blocks
-    are given back.
-
-    Returns True when the setting was made, False on systems that do not have it, where nothing needs doing.
-    """
-    if sys.platform != "linux":
-        return False
-    trim_threshold, mmap_threshold = -1, -3  # the names M_TRIM_THRESHOLD, M_MMAP_THRESHOLD in malloc.h
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):
-        return False
-    return bool(mallopt(mmap_threshold, threshold)) and bool(mallopt(trim_threshold, threshold))
 
 
 def _on_colab() -> bool:

@@ -17,7 +17,6 @@ from helpers.checkpoints import save_model
 from helpers.data import encode_pairs, multi30k, train_tokenizer
 from helpers.decoding import translate_batch
 from helpers.model import Transformer
-from helpers.setup import keep_heap_small
 from helpers.training import TrainingConfig, train
 
 EXAMPLE = """example:
@@ -201,7 +200,6 @@ def main(arguments=None):
 
 
 def run(args, arguments):
-    keep_heap_small()
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     pairs, valid, test = load_splits(args.data, args.direction)

@@ -1,7 +1,6 @@
 """The set-up cell and `helpers.setup`: on this machine, and on a stand-in for Colab without any network."""
 
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -178,27 +177,6 @@ def test_packages_are_those_of_requirements():
     requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     listed = set(re.findall(r"^([A-Za-z0-9_.-]+)", requirements, re.MULTILINE))
     assert {*setup.PACKAGES.values(), "torch"} <= listed
-
-
-def test_keep_heap_small():
-    assert setup.keep_heap_small() is (platform.libc_ver()[0] == "glibc")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only glibc has this setting")
-def test_keep_heap_small_gives_memory_back():
-    code = (
-        "from helpers.setup import keep_heap_small\n"
-        "import re\n"
-        "def resident():\n"
-        "    return int(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])\n"
-        "keep_heap_small()\n"
-        "blocks = [bytearray(200_000) for _ in range(500)]\n"
-        "full = resident()\n"
-        "keep = blocks[-1]\n"
-        "del blocks\n"
-        "print(full - resident() > 80_000)"
-    )
-    assert run(code, ROOT).stdout == "True\n"
 
 
 def test_the_tests_themselves_are_offline(tmp_path):
