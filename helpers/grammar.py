@@ -5,8 +5,7 @@ second, verb last, participles and separated prefixes at the end, objects in fir
 `nicht` and `kein`. Every German sentence has exactly one English translation.
 
 Three layers: the lexicon (tables), phrases and clauses (how words become German and English), and the author
-(draws sentences and notes which combinations of words they use). Most readers need only `SentencePair`, `words`
-and `grammar_corpus`.
+(draws sentences and notes which combinations of words they use). Most readers need only `grammar_corpus`.
 """
 
 import random
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
-# -------------------- the lexicon
+# --- The lexicon --------------------------------------------------------------------------------------------
 
 
 class Noun(NamedTuple):
@@ -79,13 +78,13 @@ NOUNS = _table(Noun, """
     Schlüssel   Schlüssel      m  key        keys        t
     Uhr         Uhren          f  clock      clocks      t
     Auto        Autos          n  car        cars        t
-""")
+""")  # fmt: skip
 
 PRONOUNS = _table(Noun, """
     er          -              m  he         -           p
     sie         -              f  she        -           p
     -           wir            -  -          we          p
-""")
+""")  # fmt: skip
 
 OBJECT_FRAMES = ("accusative", "dative", "ditransitive")
 FRAMES = ("intransitive", "place", "predicate", *OBJECT_FRAMES)  # and "clause": say, believe, hope that ...
@@ -124,7 +123,7 @@ VERBS = _table(Verb, """
     glauben       glaubt     geglaubt     haben  believe  believes  believed   clause        pc   -
     hoffen        hofft      gehofft      haben  hope     hopes     hoped      clause        pc   -
     sein          ist        gewesen      sein   be       is        was        predicate     pca  -
-""")
+""")  # fmt: skip
 
 ADJECTIVES = _table(Adjective, """
     alt          old          part
@@ -145,7 +144,7 @@ ADJECTIVES = _table(Adjective, """
     neu          new          rt
     interessant  interesting  r
     dick         thick        r
-""")
+""")  # fmt: skip
 
 # Fixed phrases: words with the same number are translations of each other.
 PRESENT_TIMES = ["heute:1 | today:1", "am:1 Abend:2 | in:1 the:1 evening:2", "jeden:1 Tag:2 | every:1 day:2"]
@@ -163,9 +162,6 @@ DETERMINERS = {
     ("der", "nominative"): "der die das die",
     ("der", "accusative"): "den die das die",
     ("der", "dative"): "dem der dem den",
-    ("dieser", "nominative"): "dieser diese dieses diese",
-    ("dieser", "accusative"): "diesen diese dieses diese",
-    ("dieser", "dative"): "diesem dieser diesem diesen",
     ("ein", "nominative"): "ein eine ein -",
     ("ein", "accusative"): "einen eine ein -",
     ("ein", "dative"): "einem einer einem -",
@@ -175,7 +171,7 @@ DETERMINERS = {
     ("relative", "accusative"): "den die das die",
     ("relative", "dative"): "dem der dem denen",
 }
-ENDINGS = {  # of the adjective: weak after der, dieser and keine; mixed after ein, kein or nothing
+ENDINGS = {  # of the adjective: weak after der and keine, mixed after ein, kein or nothing
     ("weak", "nominative"): "e e e en",
     ("weak", "accusative"): "en e e en",
     ("weak", "dative"): "en en en en",
@@ -183,18 +179,14 @@ ENDINGS = {  # of the adjective: weak after der, dieser and keine; mixed after e
     ("mixed", "accusative"): "en e es e",
     ("mixed", "dative"): "en en en en",
 }
-ENGLISH_DETERMINERS = {  # singular, plural
-    "der": ("the", "the"),
-    "dieser": ("this", "these"),
-    "ein": ("a", ""),
-    "kein": ("a", "any"),
-}
+ENGLISH_DETERMINERS = {"der": ("the", "the"), "ein": ("a", ""), "kein": ("a", "any")}  # singular, plural
 
-# -------------------- phrases and clauses
+# --- Phrases and clauses ------------------------------------------------------------------------------------
 
 
 class Token(NamedTuple):
-    """A word and what it stands for. Two words are aligned when they share a link."""
+    """A word and what it stands for. A German and an English word are aligned when they share a link."""
+
     text: str
     links: tuple[str, ...] = ()
 
@@ -202,18 +194,24 @@ class Token(NamedTuple):
 COMMA = Token(",")
 
 
-def _fixed_phrase(text: str, scope: int) -> tuple[list[Token], list[Token]]:
-    """German and English tokens of a line of PRESENT_TIMES, PAST_TIMES or PLACES."""
+class Bilingual(NamedTuple):
+    """The same phrase in both languages."""
+
+    german: list[Token]
+    english: list[Token]
+
+
+def _fixed(text: str, scope: int) -> Bilingual:
+    """The phrase in a line such as "im:1 Garten:2 | in:1 the:1 garden:2"."""
     sides = ([cell.split(":") for cell in side.split()] for side in text.split("|"))
-    german, english = ([Token(word, (f"{scope}{link}",)) for word, link in side] for side in sides)
-    return german, english
+    return Bilingual(*([Token(word, (f"{scope}{link}",)) for word, link in side] for side in sides))
 
 
 @dataclass
 class NounPhrase:
     noun: Noun
     plural: bool
-    determiner: str  # "der", "dieser", "ein", "kein", "relative" or "pronoun"
+    determiner: str  # "der", "ein", "kein", "relative" or "pronoun"
     scope: int  # a number of its own, so that its links differ from those of other phrases
     adjective: Adjective | None = None
     relative: "Clause | None" = None
@@ -233,7 +231,7 @@ class NounPhrase:
         if self.determiner == "relative":
             return tokens
         if self.adjective:
-            weak = self.determiner in ("der", "dieser") or (self.determiner == "kein" and self.plural)
+            weak = self.determiner == "der" or (self.determiner == "kein" and self.plural)
             ending = ENDINGS["weak" if weak else "mixed", case].split()[column]
             tokens.append(Token(self.adjective.german + ending, (f"{self.scope}adjective",)))
         return [*tokens, noun]
@@ -256,10 +254,6 @@ class NounPhrase:
             tokens.insert(0, Token(determiner, link))
         return tokens + (self.relative.english(front=self.gap) if self.relative else [])
 
-    def avoid_bare_plural(self) -> None:
-        if self.plural and self.determiner == "ein":
-            self.determiner = "der"
-
     def is_marked(self) -> bool:
         """Whether its form tells the nominative from the accusative."""
         return self.noun.german_plural == "wir" or (not self.plural and self.noun.gender == "m")
@@ -270,11 +264,11 @@ class Clause:
     subject: NounPhrase
     verb: Verb
     past: bool
+    negated: bool
     scope: int
     objects: list[tuple[str, NounPhrase]] = field(default_factory=list)  # (case, phrase)
-    place: tuple[list[Token], list[Token]] = ((), ())  # where, or the predicate after `sein`
-    time: tuple[list[Token], list[Token]] = ((), ())
-    negated: bool = False
+    place: Bilingual = Bilingual([], [])  # where, or the predicate after `sein`
+    time: Bilingual = Bilingual([], [])
 
     def german_verb(self) -> tuple[Token, list[Token]]:
         """The finite verb, and what waits at the end of the clause (participle or prefix)."""
@@ -287,60 +281,60 @@ class Clause:
             form = ("hat", "haben") if self.verb.auxiliary == "haben" else ("ist", "sind")
             return Token(form[plural], (tense,)), [Token(self.verb.participle, (meaning,))]
         finite = Token(stem if plural else self.verb.present, (tense, meaning))
-        return finite, [Token(prefix, (meaning,))] * bool(prefix)
+        return finite, [Token(prefix, (meaning,))] if prefix else []
 
     def german(self, order: str = "second", front: str = "subject") -> list[Token]:
         """The clause with its finite verb in `order` "first", "second" or "final"; `front` comes first."""
         finite, end = self.german_verb()
-        subject = self.subject.german("nominative")
+        parts = {"subject": self.subject.german("nominative"), "time": self.time.german}
         if self.subject.relative:
             inner = self.subject.relative.german("final", self.subject.gap)
-            subject = [*subject, COMMA, *inner, COMMA]
-        parts = {"subject": subject, "time": [*self.time[0]]}
-        parts |= {f"object{i}": phrase.german(case) for i, (case, phrase) in enumerate(self.objects)}
-        first = [] if order == "first" else parts.pop("object0" if front == "object" else front)
+            parts["subject"] += [COMMA, *inner, COMMA]
+        for case, phrase in self.objects:
+            parts["second object" if "object" in parts else "object"] = phrase.german(case)
+        first = [] if order == "first" else parts.pop(front)
         middle = [token for part in parts.values() for token in part]
         if self.negated and not any(phrase.determiner == "kein" for _, phrase in self.objects):
             middle.append(Token("nicht", ("not",)))
-        middle += self.place[0]
-        if order == "final" and end and not self.past:  # the prefix meets its verb again: anruft
+        middle += self.place.german
+        if order != "final":
+            return first + [finite] + middle + end
+        if end and not self.past:  # the prefix meets its verb again: anruft
             return first + middle + [Token(end[0].text + finite.text, finite.links)]
-        if order == "final":
-            return first + middle + end + [finite]
-        return first + [finite] + middle + end
+        return first + middle + end + [finite]
 
     def english(self, order: str = "statement", front: str = "subject") -> list[Token]:
         """The clause as a "statement" or "question"; `front` is "subject", "time" or "object"."""
         tense, meaning = f"{self.scope}tense", f"{self.scope}verb"
-        plural = self.subject.plural
-        base, verb = [], []
-        if self.verb.frame == "predicate":
+        plural, verb = self.subject.plural, self.verb
+        base = []
+        if verb.frame == "predicate":
             form = ("was", "were") if self.past else ("is", "are")
-            verb = [Token(form[plural], (tense, meaning))]
+            finite = Token(form[plural], (tense, meaning))
         elif self.negated or order == "question":  # do-support
-            verb = [Token("did" if self.past else ("does", "do")[plural], (tense,))]
-            base = [Token(self.verb.english, (meaning,))]
+            finite = Token("did" if self.past else ("does", "do")[plural], (tense,))
+            base = [Token(verb.english, (meaning,))]
         else:
-            present = self.verb.english if plural else self.verb.english_present
-            verb = [Token(self.verb.english_past if self.past else present, (tense, meaning))]
-        negation = [Token("not", ("not",))] * self.negated
+            present = verb.english if plural else verb.english_present
+            finite = Token(verb.english_past if self.past else present, (tense, meaning))
+        negation = [Token("not", ("not",))] if self.negated else []
+        subject, time, place = self.subject.english("subject"), self.time.english, self.place.english
         objects = [token for _, phrase in self.objects for token in phrase.english()]
-        subject, time, place = self.subject.english("subject"), [*self.time[1]], [*self.place[1]]
         if order == "question":
-            return verb + subject + negation + base + objects + place + time
+            return [finite, *subject, *negation, *base, *objects, *place, *time]
         if front == "time":
-            return time + subject + verb + negation + base + objects + place
+            return [*time, *subject, finite, *negation, *base, *objects, *place]
         if front == "object":  # a relative pronoun
-            return objects + subject + verb + negation + base + place + time
-        return subject + verb + negation + base + objects + place + time
+            return [*objects, *subject, finite, *negation, *base, *place, *time]
+        return [*subject, finite, *negation, *base, *objects, *place, *time]
 
 
-# -------------------- the author
+# --- The author ---------------------------------------------------------------------------------------------
 
 STRUCTURES = (
     "statement", "time first", "object first", "question",
     "because", "when", "that", "relative subject", "relative object",
-)
+)  # fmt: skip
 
 
 class _Author:
@@ -349,29 +343,33 @@ class _Author:
     def __init__(self, rng: random.Random):
         self.rng = rng
 
-    def sentence(self) -> tuple[tuple[list[Token], list[Token]], set]:
-        """German and English tokens of one random sentence, and the combinations of words in it."""
+    def chance(self, probability: float) -> bool:
+        return self.rng.random() < probability
+
+    def sentence(self) -> tuple[Bilingual, set]:
+        """One random sentence, and the combinations of words in it."""
         while True:
-            self.scopes, self.combinations, self.used = count(), set(), set()
-            self.past, self.negated, self.is_clear = self.chance(0.5), False, True
+            self.scopes, self.combinations, self.nouns, self.verbs = count(), set(), set(), set()
+            self.past, self.negated, self.is_good = self.chance(0.5), False, True
             structure = self.rng.choice(STRUCTURES)
             german, english = self.write(structure)
-            if self.is_clear:
+            adjectives = [sort for sort, _, _ in self.combinations if sort == "adjective-noun"]
+            if self.is_good and len(self.nouns) <= 3 and len(self.nouns) + len(adjectives) <= 4:
                 end = Token("?" if structure == "question" else ".", ("end",))
-                return (_tidy([*german, end]), _tidy([*english, end])), self.combinations
+                return Bilingual(_tidy([*german, end]), _tidy([*english, end])), self.combinations
 
     def write(self, structure: str) -> tuple[list[Token], list[Token]]:
         if structure in ("statement", "time first", "question"):
             front = "time" if structure == "time first" else "subject"
             order = ("first", "question") if structure == "question" else ("second", "statement")
-            time = 1 if front == "time" else 0.3
-            clause = self.clause(structure, time=time, negate=structure != "question")
+            time = 1.0 if front == "time" else 0.3
+            clause = self.clause(structure, time=time, negation=0.2 * (structure != "question"))
             return clause.german(order[0], front), clause.english(order[1], front)
         if structure == "object first":
             clause = self.clause(structure, OBJECT_FRAMES)
             case, target = clause.objects[0]
             by_form = case == "dative" or target.is_marked() or target.noun.kind not in clause.verb.agents
-            self.is_clear &= by_form and target.determiner in ("der", "dieser")
+            self.is_good &= by_form and target.determiner == "der"
             return clause.german(front="object"), clause.english()
         if structure in ("relative subject", "relative object"):
             return self.with_relative(structure)
@@ -390,16 +388,16 @@ class _Author:
         return [*main.german(), COMMA, *german], [*main.english(), *english]
 
     def with_relative(self, structure: str) -> tuple[list[Token], list[Token]]:
-        adjectives = 0.0 if structure == "relative subject" else 0.25
-        head = self.noun_phrase("pcarft", "der der ein", adjectives=adjectives)
-        head.avoid_bare_plural()
+        of_subject = structure == "relative subject"
+        adjectives = 0.0 if of_subject else 0.3
+        head = self.noun_phrase("pcarft", "der der ein", adjectives=adjectives, bare_plural=False)
         pronoun = NounPhrase(head.noun, head.plural, "relative", next(self.scopes), head.adjective)
-        if structure == "relative subject":
+        if of_subject:
             main = self.clause("main", subject=head)
         else:
-            main = self.clause("main", ("accusative", "dative"), target=head, negate=False)
+            main = self.clause("main", ("accusative", "dative"), target=head, negation=0.0)
             subject = main.subject  # the relative clause must not seem to be about the subject
-            self.is_clear &= (subject.plural, subject.noun.gender) != (head.plural, head.noun.gender)
+            self.is_good &= (subject.plural, subject.noun.gender) != (head.plural, head.noun.gender)
         if head.noun.kind in "pca" and self.chance(0.5):
             relative = self.clause(structure, subject=pronoun)
         else:
@@ -407,58 +405,61 @@ class _Author:
             head.gap = "object"
         self.require_clear(relative)
         head.relative = relative
-        if structure == "relative subject":
+        if of_subject:
             return main.german(), main.english()
         return [*main.german(), COMMA, *relative.german("final", head.gap)], main.english()
 
-    def clause(self, structure, frames=FRAMES, subject=None, target=None, time=0.0, negate=True) -> Clause:
-        """A clause in one of `frames`. `subject` and `target` (its last object) may be phrases made before."""
+    def clause(self, structure, frames=FRAMES, subject=None, target=None, time=0.0, negation=0.2) -> Clause:
+        """A clause in one of `frames`; `subject` and `target` (its last object) may be phrases made before."""
         verb = self.rng.choice([verb for verb in VERBS if self.fits(verb, frames, subject, target)])
-        negated = negate and not self.negated and self.chance(0.2)
+        self.verbs.add(verb)
+        negated = not self.negated and self.chance(negation)
         self.negated |= negated
-        self.used.add(verb)
-        scope = next(self.scopes)
         if subject is None:
-            determiners = "der der der dieser" if negated else "der der der dieser ein"
-            subject = self.noun_phrase(verb.agents, determiners, 0.15, 0.25 * (verb.frame != "predicate"))
-            subject.avoid_bare_plural()
-        clause = Clause(subject, verb, self.past, scope, negated=negated)
+            adjectives = 0.0 if verb.frame == "predicate" else 0.3  # no: the black cat is white
+            determiners = "der" if negated else "der der ein"
+            subject = self.noun_phrase(verb.agents, determiners, 0.15, adjectives, bare_plural=False)
+        clause = Clause(subject, verb, self.past, negated, next(self.scopes))
         if verb.frame == "ditransitive":
             clause.objects.append(("dative", self.noun_phrase("pc", "der")))
         if verb.objects:
-            determiners = "der kein" if negated else "der der der dieser ein ein ein"
-            target = target or self.noun_phrase(verb.objects, determiners)
+            target = target or self.noun_phrase(verb.objects, "der kein" if negated else "der ein")
             clause.objects.append(("dative" if verb.frame == "dative" else "accusative", target))
             self.combinations.add(("verb-object", verb.german, target.noun.german))
         if verb.frame == "place" and self.chance(0.5):
-            clause.place = _fixed_phrase(self.rng.choice(PLACES), next(self.scopes))
+            clause.place = _fixed(self.rng.choice(PLACES), next(self.scopes))
         if verb.frame == "predicate":
             adjective = self.adjective(subject.noun)
-            clause.place = _fixed_phrase(f"{adjective.german}:1 | {adjective.english}:1", next(self.scopes))
+            clause.place = _fixed(f"{adjective.german}:1 | {adjective.english}:1", next(self.scopes))
         if self.chance(time) and (time == 1 or not negated):
-            times = PAST_TIMES if self.past else PRESENT_TIMES[:2] if negated else PRESENT_TIMES
-            clause.time = _fixed_phrase(self.rng.choice(times), next(self.scopes))
+            times = PAST_TIMES if self.past else PRESENT_TIMES[: 2 if negated else 3]
+            clause.time = _fixed(self.rng.choice(times), next(self.scopes))
         self.combinations.add(("subject-verb", subject.noun.german, verb.german))
         self.combinations.add(("verb-structure", verb.german, structure))
         return clause
 
     def fits(self, verb: Verb, frames: tuple, subject: NounPhrase | None, target: NounPhrase | None) -> bool:
-        if verb.frame not in frames or verb in self.used or (target and target.noun.kind not in verb.objects):
+        if verb.frame not in frames or verb in self.verbs:
             return False
-        if subject and verb.frame == "predicate":  # no: the black cat is white
+        if target and target.noun.kind not in verb.objects:
+            return False
+        if subject and verb.frame == "predicate":
             return subject.adjective is None
         return subject is None or subject.noun.kind in verb.agents
 
-    def noun_phrase(self, kinds: str, determiners: str, pronouns=0.0, adjectives=0.25) -> NounPhrase:
+    def noun_phrase(self, kinds, determiners, pronouns=0.0, adjectives=0.3, bare_plural=True) -> NounPhrase:
         """A phrase about a noun of one of `kinds` that the sentence has not used yet."""
-        scope = next(self.scopes)
+        scope, plural = next(self.scopes), self.chance(0.35)
         if "p" in kinds and self.chance(pronouns):
             noun = self.rng.choice(PRONOUNS)
             return NounPhrase(noun, noun.german == "", "pronoun", scope)
-        noun = self.rng.choice([noun for noun in NOUNS if noun.kind in kinds and noun not in self.used])
-        self.used.add(noun)
+        noun = self.rng.choice([noun for noun in NOUNS if noun.kind in kinds and noun not in self.nouns])
+        self.nouns.add(noun)
         adjective = self.adjective(noun) if self.chance(adjectives) else None
-        return NounPhrase(noun, self.chance(0.35), self.rng.choice(determiners.split()), scope, adjective)
+        determiner = self.rng.choice(determiners.split())
+        if plural and determiner == "ein" and not bare_plural:
+            determiner = "der"
+        return NounPhrase(noun, plural, determiner, scope, adjective)
 
     def adjective(self, noun: Noun) -> Adjective:
         adjective = self.rng.choice([row for row in ADJECTIVES if noun.kind in row.kinds])
@@ -467,31 +468,28 @@ class _Author:
 
     def require_clear(self, clause: Clause) -> None:
         """Reject `die Frau, die das Kind sieht`: who sees whom? Case, number or meaning has to say it."""
-        case, target = clause.objects[-1] if clause.objects else ("dative", None)
+        case, target = clause.objects[-1] if clause.objects else ("", None)
         if case == "accusative" and target.noun.kind in clause.verb.agents:
             marked = clause.subject.is_marked() or target.is_marked()
-            self.is_clear &= marked or clause.subject.plural != target.plural
-
-    def chance(self, probability: float) -> bool:
-        return self.rng.random() < probability
+            self.is_good &= marked or clause.subject.plural != target.plural
 
 
 def _tidy(tokens: list[Token]) -> list[Token]:
     """Drop a comma before another mark, and begin with a capital letter."""
-    pairs = zip(tokens, [*tokens[1:], None], strict=True)
-    tokens = [token for token, after in pairs if not (token.text == "," and after and after.text in ",.?")]
+    pairs = list(zip(tokens, [*tokens[1:], COMMA], strict=True))
+    tokens = [token for token, after in pairs if token.text != "," or after.text not in ",.?"]
     return [Token(tokens[0].text[0].upper() + tokens[0].text[1:], tokens[0].links), *tokens[1:]]
 
 
-# -------------------- the corpus
+# --- The corpus ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class SentencePair:
     """A German sentence, its English translation and which word translates which.
 
-    `alignment` holds (German index, English index) over `words(german)` and `words(english)`. `combinations` holds
-    the combinations of words in the sentence, such as ("adjective-noun", "alt", "Hund").
+    `alignment` holds (German index, English index) over `words(german)` and `words(english)`. `combinations`
+    holds the combinations of words in the sentence, such as ("adjective-noun", "alt", "Hund").
     """
 
     german: str
@@ -506,58 +504,63 @@ def words(sentence: str) -> list[str]:
 
 
 def held_out_combinations(seed: int = 0) -> frozenset[tuple[str, str, str]]:
-    """One in twelve of the combinations of each sort. No training sentence has one; every test sentence does."""
+    """One in sixteen of the combinations of each sort. No training sentence has one, every test sentence does."""
     verbs = [verb for verb in VERBS if verb.frame not in ("clause", "predicate")]
     sorts = [
-        [("adjective-noun", a.german, noun.german) for a in ADJECTIVES for noun in NOUNS if noun.kind in a.kinds],
-        [("subject-verb", noun.german, verb.german) for verb in verbs for noun in NOUNS if noun.kind in verb.agents],
-        [("verb-object", verb.german, noun.german) for verb in verbs for noun in NOUNS if noun.kind in verb.objects],
-        [("verb-structure", verb.german, structure) for verb in verbs for structure in STRUCTURES],
+        [("adjective-noun", a.german, n.german) for a in ADJECTIVES for n in NOUNS if n.kind in a.kinds],
+        [("subject-verb", n.german, v.german) for v in verbs for n in NOUNS if n.kind in v.agents],
+        [("verb-object", v.german, n.german) for v in verbs for n in NOUNS if n.kind in v.objects],
+        [("verb-structure", v.german, structure) for v in verbs for structure in STRUCTURES],
     ]
     rng = random.Random(seed)
-    return frozenset(row for sort in sorts for row in rng.sample(sort, len(sort) // 12))
+    return frozenset(row for sort in sorts for row in rng.sample(sort, len(sort) // 16))
 
 
 def grammar_corpus(n_train: int, n_test: int, seed: int = 0) -> tuple[list[SentencePair], list[SentencePair]]:
     """Training and test sentences; the same `seed` gives the same sentences on every machine.
 
-    A training sentence has none of `held_out_combinations(seed)`. A test sentence has at least one of them, is made
-    of words that all occur in training, and neither its German nor its English is a training sentence.
+    A training sentence has none of `held_out_combinations(seed)`. A test sentence has at least one of them, is
+    made of words that all occur in training, and neither its German nor its English is a training sentence.
 
-    Raises ValueError when a number is not in 1..20,000, or when n_train is too small to teach the words of n_test.
+    Raises:
+        ValueError: a number is not in 1..50,000, or the training is too small to teach the words of the test.
     """
     for name, number in (("n_train", n_train), ("n_test", n_test)):
-        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 20_000:
-            raise ValueError(f"{name} is {number!r}; choose a whole number from 1 to 20,000")
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 50_000:
+            raise ValueError(f"{name} is {number!r}; choose a whole number from 1 to 50,000.")
     held_out, author = held_out_combinations(seed), _Author(random.Random(seed))
     train, test = {}, {}
     while len(train) < n_train:
         tokens, combinations = author.sentence()
         if held_out.isdisjoint(combinations):
-            pair = _pair(*tokens, combinations)
+            pair = _pair(tokens, combinations)
             train[pair.german] = pair
     known = {word for pair in train.values() for word in words(pair.german) + words(pair.english)}
     taken = {pair.english for pair in train.values()}
-    tries = 0
-    while len(test) < n_test:
-        tries += 1
-        if tries > 5_000:
-            raise ValueError(
-                f"n_train = {n_train} sentences teach the words of only {len(test)} test sentences, and n_test is "
-                f"{n_test}; choose a larger n_train or a smaller n_test"
-            )
+    fruitless = 0
+    while len(test) < n_test and fruitless < 5_000:
+        fruitless += 1
         tokens, combinations = author.sentence()
-        if not held_out.isdisjoint(combinations) and known.issuperset(token.text for token in tokens[0] + tokens[1]):
-            pair = _pair(*tokens, combinations)
+        is_known = known.issuperset(token.text for side in tokens for token in side)
+        if is_known and not held_out.isdisjoint(combinations):
+            pair = _pair(tokens, combinations)
             if pair.english not in taken:
-                test[pair.german], tries = pair, 0
+                test[pair.german], fruitless = pair, 0
                 taken.add(pair.english)
+    if len(test) < n_test:
+        raise ValueError(
+            f"n_train = {n_train} sentences teach the words of only {len(test)} test sentences, and n_test "
+            f"is {n_test}; choose a larger n_train or a smaller n_test."
+        )
     return list(train.values()), list(test.values())
 
 
-def _pair(german: list[Token], english: list[Token], combinations: set) -> SentencePair:
-    texts = [" ".join(token.text for token in side) for side in (german, english)]
-    texts = [re.sub(r" ([,.?])", r"\1", text) for text in texts]
-    targets = {link: [j for j, token in enumerate(english) if link in token.links] for token in german for link in token.links}
-    alignment = {(i, j) for i, token in enumerate(german) for link in token.links for j in targets[link]}
+def _pair(tokens: Bilingual, combinations: set) -> SentencePair:
+    texts = [re.sub(r" ([,.?])", r"\1", " ".join(token.text for token in side)) for side in tokens]
+    targets: dict[str, list[int]] = {}
+    for j, token in enumerate(tokens.english):
+        for link in token.links:
+            targets.setdefault(link, []).append(j)
+    links = [(i, link) for i, token in enumerate(tokens.german) for link in token.links]
+    alignment = {(i, j) for i, link in links for j in targets.get(link, ())}
     return SentencePair(*texts, tuple(sorted(alignment)), frozenset(combinations))

@@ -98,8 +98,8 @@ print(f"{n_parameters / 1e6:.1f} million parameters")
 print(f"{len(model.encoder.layers)} encoder layers, {len(model.decoder.layers)} decoder layers")
 
 # %% [markdown]
-# **Parameters** are the numbers that training has set. The model of the paper has six layers on each side and
-# is several times as large. This one is small, so that you can run it on a laptop.
+# **Parameters** are the numbers that training has set. The model of the paper has six layers on each side, as
+# in the picture, and is many times as large. This one is small, so that you can run it on a laptop.
 #
 # Now give it some German. None of these sentences is in the training data.
 
@@ -107,8 +107,8 @@ print(f"{len(model.encoder.layers)} encoder layers, {len(model.decoder.layers)} 
 captions = {  # a German caption, and a word that must be in its translation
     "Zwei Hunde spielen im Schnee.": "dogs",
     "Eine Frau liest ein Buch auf einer Bank.": "book",
-    "Drei Kinder bauen eine Sandburg am Strand.": "beach",
-    "Ein Mann repariert sein Fahrrad vor dem Haus.": "bike",
+    "Drei Kinder bauen eine Sandburg am Strand.": "three",
+    "Ein Mann repariert sein Fahrrad vor dem Haus.": "house",
     "Zwei Frauen kaufen Obst auf dem Markt.": "women",
 }
 translations = translator.translate(list(captions))
@@ -177,7 +177,7 @@ assert vectors.shape == (len(encoded.tokens), model.src_embedding.embedding_dim)
 #
 # The decoder does not write the whole sentence at once. It proposes one token, gets it back as input, and
 # proposes the next. `greedy_decode` repeats this, always with the most likely token, until the model proposes
-# the end mark `</s>`.
+# the end mark `</s>`. The source ends in the same mark.
 
 # %%
 sentence = "Zwei Hunde spielen im Schnee."
@@ -197,7 +197,9 @@ assert tokenizer.decode(written) == translator.translate([sentence])[0]
 # of 1 over the tokens of the source. An **attention map** shows these weights as a table of shades, one row
 # for each predicted token.
 #
-# `record_attention` notes the weights of every layer while the model runs.
+# `record_attention` notes the weights of every layer while the model runs. The decoder now gets all its
+# tokens at once, after the start mark `<s>`: from `<s>` it predicts the first token, from the first the
+# second, and so on.
 
 # %%
 tgt = torch.tensor([[BOS_ID, *written]])  # (1, T)
@@ -211,15 +213,13 @@ for name, weights in maps.items():
 # Each shape is `(B, H, T, S)`: one sentence, several **heads**, and for each head a table of `T` rows and `S`
 # columns. A head is one way of looking; each layer has several side by side.
 #
-# Heads differ. Take the last layer, and in it the head that makes up its mind most clearly: the one whose
-# largest weights are the largest.
+# Take the last layer, and average its heads.
 
 # %%
-heads = maps[f"decoder.layers.{len(model.decoder.layers) - 1}.cross_attention"][0]  # (H, T, S)
-clarity = heads.max(dim=-1).values.mean(dim=-1)  # (H,)
-weights = heads[clarity.argmax()]  # (T, S)
-assert torch.allclose(weights.sum(dim=-1), torch.ones(weights.shape[0]))
+last = f"decoder.layers.{len(model.decoder.layers) - 1}.cross_attention"
+weights = maps[last][0].mean(dim=0)  # (T, S)
 print("weights", tuple(weights.shape))
+assert torch.allclose(weights.sum(dim=-1), torch.ones(weights.shape[0]))
 
 # %% [markdown]
 # The map has one row for each token that the model predicted, from the first to the end mark, and one column
@@ -232,7 +232,7 @@ fig = plots.attention_map(
     weights,
     predicted_tokens,
     source_tokens,
-    title="Cross-attention, one head of the last layer",
+    title="Cross-attention, last layer, mean of its heads",
     query_label="token being predicted",
     key_label="token of the source",
 )
@@ -272,9 +272,9 @@ for german, english in zip(outside, translator.translate(outside), strict=True):
     print(" ".join(tokenizer.encode(german).tokens), f"\n    {english}")
 
 # %% [markdown]
-# Compare each line with the English in the comment above. The model answers each of them, and nothing in an
-# answer says that it is a guess. Captions are all that it has learned to say, and "I do not know" is no
-# caption.
+# Compare each line with the English in the comment above. An answer may be a fluent caption about something
+# else, or it may stumble over the pieces. No answer is "I do not know": the model has learned to say
+# captions, and that is no caption.
 #
 # It does compute a probability for each token that it writes. Average them: how sure was the model of a whole
 # sentence?
@@ -296,8 +296,8 @@ print(f"captions: {inside:.2f}, other sentences: {beyond:.2f}")
 assert inside > beyond
 
 # %% [markdown]
-# The model is less sure outside its world, but the sentence alone does not show it. Keep this in mind
-# whenever a model answers you fluently.
+# The model is less sure outside its world. But this number stays inside: whoever gets only the sentence does
+# not see it.
 #
 # ## What you must know
 #
@@ -354,11 +354,14 @@ print(row + column)  # (2, 3)
 assert (row + column).tolist() == [[11, 21, 31], [12, 22, 32]]
 
 # %% [markdown]
-# The row was used twice and the column three times. Sizes that do not fit are an error. The next cell fails
-# on purpose; such cells are part of the lesson, and Run All goes on after them.
+# The row was used twice and the column three times. Sizes that do not fit are an error; `try` catches it here
+# and prints what it says.
 
-# %% tags=["raises-exception"]
-x + torch.tensor([100, 200])  # (2, 3) + (2,)
+# %%
+try:
+    x + torch.tensor([100, 200])  # (2, 3) + (2,)
+except RuntimeError as error:
+    print("RuntimeError:", error)
 
 # %% [markdown]
 # The 3 meets the 2, and neither is 1. Say which axis you mean: `unsqueeze` puts in an axis of size 1.
@@ -432,8 +435,8 @@ assert weights[2] == 0 and torch.isclose(weights.sum(), torch.tensor(1.0))
 #
 # **Tags.** A cell can carry tags; JupyterLab shows them under *Property Inspector*, the gears on the right.
 # `final` marks a definition that later notebooks import from `helpers`. `raises-exception` marks a cell that
-# fails on purpose. `nbval-ignore-output` marks a cell whose output differs from run to run. `exercise` marks
-# your turn.
+# fails on purpose; where Run All stops at such a cell, go on with the one below. `nbval-ignore-output` marks
+# a cell whose output differs from run to run. `exercise` marks your turn.
 #
 # **Exercises.** Replace `...` by your answer and run the cell. It prints *Passed*, *Not done yet*, or the
 # likely mistake. An exercise that you leave out stops nothing. Solutions are in `notebooks/solutions`.
@@ -448,7 +451,7 @@ assert weights[2] == 0 and torch.isclose(weights.sum(), torch.tensor(1.0))
 # - Text becomes tokens, tokens become vectors; a sentence is a matrix `(S, D)`.
 # - The encoder reads the source once; the decoder writes one token after the other and looks back through
 #   attention.
-# - Outside the world of its training data the model stays fluent and gets things wrong.
+# - Outside the world of its training data the model still answers, and is rarely right.
 # - Shape comments say what each line computes, and checks say whether it does.
 #
 # ## Exercises
