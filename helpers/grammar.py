@@ -368,8 +368,8 @@ class _Author:
         if structure == "object first":
             clause = self.clause(structure, OBJECT_FRAMES)
             case, target = clause.objects[0]
-            by_form = case == "dative" or target.is_marked() or target.noun.kind not in clause.verb.agents
-            self.is_good &= by_form and target.determiner == "der"
+            is_clear = case == "dative" or target.is_marked() or target.noun.kind in "rft"
+            self.is_good &= is_clear and target.determiner == "der"
             return clause.german(front="object"), clause.english()
         if structure in ("relative subject", "relative object"):
             return self.with_relative(structure)
@@ -469,7 +469,7 @@ class _Author:
     def require_clear(self, clause: Clause) -> None:
         """Reject `die Frau, die das Kind sieht`: who sees whom? Case, number or meaning has to say it."""
         case, target = clause.objects[-1] if clause.objects else ("", None)
-        if case == "accusative" and target.noun.kind in clause.verb.agents:
+        if case == "accusative" and target.noun.kind in "pca":
             marked = clause.subject.is_marked() or target.is_marked()
             self.is_good &= marked or clause.subject.plural != target.plural
 

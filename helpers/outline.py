@@ -78,8 +78,8 @@ def attend(query, keys, values):
     Returns:
         The output `(dv,)` and the attention weights `(S,)`, which sum to 1.
     """
-    scores = torch.stack([query @ key for key in keys])  # (S,)
-    weights = (scores / math.sqrt(len(query))).softmax(dim=0)
+    scores = torch.stack([query @ key for key in keys]) / math.sqrt(len(query))  # (S,)
+    weights = scores.softmax(dim=0)
     output = sum(weight * value for weight, value in zip(weights, values, strict=True))  # (dv,)
     return output, weights
 

@@ -66,20 +66,18 @@ def test_one_translation_for_each_german_sentence():
 def test_the_reader_can_tell_who_does_what():
     """No `die Frau, die das Kind sieht`: she may see it, or it may see her."""
     singular = {noun.german: noun for noun in NOUNS}
-    plural = {noun.german_plural: noun for noun in NOUNS}
+    plural = {noun.german_plural + ending: noun for noun in NOUNS for ending in ("", "n")}
+    kinds = {form: noun.kind for forms in (singular, plural) for form, noun in forms.items()}
+    pattern = r"([A-ZÄÖÜ]\w+), (die|das) (die|das|eine|ein) (?:[a-zäöüß]+ )?(\w+) "
     checked = 0
     for pair in PAIRS:
-        found = re.search(r"([A-ZÄÖÜ]\w+), (die|das) (die|das|eine|ein) (?:[a-zäöüß]+ )?(\w+) ", pair.german)
-        if not found:
-            continue
-        head, pronoun, article, noun = found.groups()
-        head_is_plural = pronoun == "die" and head in plural
-        noun_is_plural = article == "die" and noun in plural
-        entry = plural[noun] if noun_is_plural else singular[noun]
-        if entry.kind in "pca" and (noun_is_plural or entry.gender != "m"):
-            assert head_is_plural != noun_is_plural, pair
-            checked += 1
-    assert checked > 50
+        for head, pronoun, article, noun in re.findall(pattern, pair.german):
+            head_is_plural, noun_is_plural = pronoun == "die" and head in plural, article == "die" and noun in plural
+            is_masculine = noun in singular and not noun_is_plural and singular[noun].gender == "m"
+            if {kinds[head], kinds.get(noun)} <= set("pca") and not is_masculine:
+                assert head_is_plural != noun_is_plural, pair
+                checked += 1
+    assert checked > 20
 
 
 def test_objects_in_first_place():

@@ -7,98 +7,125 @@ import torch
 from helpers.checks.core import exercise
 
 
+def unusable(result):
+    """What to say when a function did not return one tensor, else None."""
+    if result is None:
+        return "your function returns nothing: end it with return."
+    if isinstance(result, tuple):
+        return "return one tensor, not a pair."
+    if not isinstance(result, torch.Tensor):
+        return f"return a tensor, not a {type(result).__name__}: torch.stack makes one from a list."
+
+
 @exercise
-def equal_scores(answer):
-    """equal scores share equally, whatever they are."""
+def weights_on_paper(answer):
+    """the scores 3, 2 and 2, divided by the root of 2, give these shares."""
     answer = torch.as_tensor(answer, dtype=torch.float)
+    dots = torch.tensor([3.0, 2.0, 2.0])
     if answer.shape != (3,):
-        return f"write three weights, one for each score; there are {answer.numel()}."
-    if torch.allclose(answer, torch.tensor([4.0, 4.0, 4.0])):
-        return "these are the scores: the softmax turns them into shares."
-    if torch.allclose(answer, torch.ones(3)):
-        return "a weight of 1 is for a single score: three weights must add up to 1."
-    if not math.isclose(answer.sum().item(), 1.0, abs_tol=0.02):
+        return f"write a list of three numbers; yours has the shape {tuple(answer.shape)}."
+    if torch.allclose(answer, dots, atol=0.02) or torch.allclose(answer, dots / math.sqrt(2), atol=0.02):
+        return "these are scores: the softmax turns them into shares."
+    if torch.allclose(answer, dots / dots.sum(), atol=0.006):
+        return "you divided the scores by their sum: take the exponential of each first."
+    if torch.allclose(answer, dots.softmax(dim=0), atol=0.006):
+        return "the dot products are not divided yet: divide them by the root of d_k, which is 2 here."
+    if abs(answer.sum().item() - 1) > 0.02:
         return f"the weights add up to {answer.sum().item():.2f}, and must add up to 1."
-    if not torch.allclose(answer, torch.full((3,), 1 / 3), atol=0.01):
-        return "equal scores have no reason to get different weights."
+    if not torch.allclose(answer, (dots / math.sqrt(2)).softmax(dim=0), atol=0.012):
+        return "work out the three dot products first: they are whole numbers, and two of them are equal."
 
 
 @exercise
 def stable_softmax(answer):
     """the shares are right, also for a score of 1000."""
-    scores = torch.tensor([0.0, 1.0, 2.0])
+    scores, large = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([1000.0, 999.0])
     result = answer(scores)
-    if torch.allclose(result, scores / scores.sum()):
+    if message := unusable(result):
+        return message
+    if result.shape == (3,) and torch.allclose(result, scores / scores.sum()):
         return "you divided the scores by their sum: take the exponential first."
-    if torch.allclose(result, scores.exp()):
+    if result.shape == (3,) and torch.allclose(result, scores.exp()):
         return "these are the exponentials: divide them by their sum."
-    if not torch.allclose(result, scores.softmax(dim=0), atol=1e-6):
-        return (
-            f"for the scores 0, 1, 2 the shares are {[round(x, 3) for x in scores.softmax(dim=0).tolist()]}."
-        )
-    if not answer(torch.tensor([1000.0, 0.0])).isfinite().all():
+    if result.shape != (3,) or not torch.allclose(result, scores.softmax(dim=0), atol=1e-6):
+        return "for the scores 0, 1, 2 the shares should be about 0.09, 0.24 and 0.67."
+    if not answer(large).isfinite().all():
         return "right for small scores, but exp(1000) is too large: subtract the largest score first."
-
-
-@exercise
-def scaled_scores(answer):
-    """one score for each key, divided by the square root of d_k."""
-    torch.manual_seed(0)
-    query, keys = torch.randn(16), torch.randn(3, 16)
-    result, raw = answer(query, keys), keys @ query
-    if result.shape != (3,):
-        shape = tuple(result.shape)
-        return f"there are three keys, so there should be three scores; your result has shape {shape}."
-    if torch.allclose(result, raw):
-        return "the scores are not divided yet: divide them by the square root of d_k."
-    if torch.allclose(result, raw / 16):
-        return "you divided by d_k: divide by its square root."
-    if torch.allclose(result, raw / math.sqrt(3)):
-        return "you divided by the square root of the number of keys: d_k is the width of the query."
-    if torch.allclose(result, (raw / 4).softmax(dim=0)):
-        return "these are attention weights already: leave the softmax for the next exercise."
-    if not torch.allclose(result, raw / 4, atol=1e-5):
-        return "take the dot product of the query with each key, then divide by the square root of d_k."
+    if not torch.allclose(answer(large), large.softmax(dim=0), atol=1e-4):
+        return "for the scores 1000 and 999 the shares are wrong: subtract the largest score first."
 
 
 @exercise
 def one_word_attention(answer):
     """a weighted average of the values."""
     torch.manual_seed(0)
-    query, keys, values = torch.randn(4), torch.randn(3, 4), torch.randn(3, 4)
-    scores = keys @ query / 2
-    weights, result = scores.softmax(dim=0), answer(query, keys, values)
-    if result.shape != (4,):
-        return f"the output of one word is one vector (4,) here; yours has shape {tuple(result.shape)}."
-    if torch.allclose(result, weights @ keys):
-        return "you mixed the keys: keys are for finding, values are what is handed over."
-    if torch.allclose(result, scores @ values):
-        return "you mixed with the scores: apply the softmax first."
-    if torch.allclose(result, values[weights.argmax()]):
-        return "you took the value of the best match only: mix all values by their weights."
-    if torch.allclose(result, (2 * scores).softmax(dim=0) @ values):
-        return "the scores are not divided by the square root of d_k."
-    if not torch.allclose(result, weights @ values, atol=1e-5):
+    query, keys, values = torch.randn(16), torch.randn(3, 16), torch.randn(3, 16)
+    dots = keys @ query
+    result = answer(query, keys, values)
+    if message := unusable(result):
+        return message
+    if result.shape != (16,):
+        return f"values of 16 numbers give an output of 16 numbers; yours has shape {tuple(result.shape)}."
+    likely = {
+        "you mixed the keys: keys are for finding, values are handed over.": (dots / 4).softmax(0) @ keys,
+        "you mixed with the scores: apply the softmax first.": dots / 4 @ values,
+        "you took the value of the best match only: mix all values.": values[dots.argmax()],
+        "the dot products are not divided by the root of d_k.": dots.softmax(0) @ values,
+        "you divided by d_k: divide by its root.": (dots / 16).softmax(0) @ values,
+        "8 is the root of 64; this query has 16 numbers: take its own root.": (dots / 8).softmax(0) @ values,
+        "you divided by the root of the number of keys: d_k is the width of the query.": (
+            (dots / math.sqrt(3)).softmax(0) @ values
+        ),
+    }
+    for message, wrong in likely.items():
+        if torch.allclose(result, wrong, atol=1e-5):
+            return message
+    if not torch.allclose(result, (dots / 4).softmax(0) @ values, atol=1e-5):
         return "multiply each value by its attention weight, and add them up."
+
+
+@exercise
+def steer_attention(answer):
+    """the query of der now finds the key of bellt."""
+    row, column, number = answer
+    words = torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
+    W_K = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    if row not in range(4) or column not in range(2):
+        return f"there is no row {row} and column {column}: rows are 0 to 3, columns 0 and 1."
+    W_K[row, column] = number
+    if column == 1:
+        return "the query of der is [1, 0], it reads the first number of a key: column 1 has no effect."
+    scores = words @ W_K @ torch.tensor([1.0, 0.0])
+    if scores[2] == scores[0] and scores[2] > scores[1]:
+        return "der now looks at itself as much as at bellt: choose a row that only bellt uses."
+    if scores.argmax() != 2:
+        best = ["der", "Hund", "bellt"][int(scores.argmax())]
+        return f"der now looks mostly at {best}: which row does only bellt use, and how much is enough?"
 
 
 @exercise
 def looks_at_others(answer):
     """your check tells an attention that looks around from one that does not."""
     words = torch.tensor([[1.0, 2.0], [3.0, 1.0], [0.0, 5.0]])
-    kept = words.clone()
+    kept, seen = words.clone(), []
 
     def looks_around(x):
+        seen.append(x.clone())
         return x + x.mean(dim=0)
 
-    def looks_at_itself(x):
-        return 2 * x
-
-    if answer(looks_at_itself, words) and answer(looks_around, words):
-        return "it says True for a function that treats every word by itself: compare only the first output."
-    if not answer(looks_around, words) and not answer(looks_at_itself, words):
-        return "it never says True: change the last word between the two calls, in a copy of the words."
-    if answer(looks_at_itself, words) and not answer(looks_around, words):
-        return "it says True and False the wrong way round."
+    found = answer(looks_around, words)
+    if found is None:
+        return "your function returns nothing: end it with return."
     if not torch.equal(words, kept):
         return "your check changed the words it was given: work on words.clone()."
+    if len(seen) < 2:
+        return "call attention twice, before and after the change."
+    changed = (seen[0] != seen[-1]).any(dim=1).tolist()
+    if not any(changed):
+        return "the words are the same in both calls: change the last word in a copy."
+    if changed != [False, False, True]:
+        return f"you changed word {changed.index(True) + 1}: change the last word, and no other."
+    if not found:
+        return "it says False for an attention that looks around: True is for first outputs that differ."
+    if answer(lambda x: 2 * x, words):
+        return "it says True where every word is treated by itself: compare only the first output."

@@ -8,13 +8,17 @@ from helpers.checks.core import exercise
 
 @exercise
 def linear_parameters(answer):
-    """512 x 512 weights and 512 biases."""
-    if answer == 512 * 512:
-        return "you counted the weights and forgot the 512 biases."
-    if answer in (512, 1024, 512 + 512):
-        return "the layer connects every input number with every output number: multiply, do not add."
-    if answer != 512 * 512 + 512:
-        return f"{answer} is not the number: count the matrix, then one bias for each output number."
+    """512 x 64 weights and 64 biases."""
+    if not isinstance(answer, int):
+        return f"write one whole number, without quotes; this is {answer!r}."
+    if answer == 512 * 64:
+        return "you counted the weights and forgot the 64 biases."
+    if answer == 512 * 64 + 512:
+        return "there is one bias for each number that comes out, not for each that goes in."
+    if answer == 512 + 64:
+        return "the layer connects every number that goes in with every one that comes out: multiply."
+    if answer != 512 * 64 + 64:
+        return f"{answer} is not the number: count the matrix, then one bias for each number that comes out."
 
 
 @exercise
@@ -51,32 +55,35 @@ def run_chain(answer):
 def six_layers(answer):
     """six layers, each with parameters of its own, and PyTorch finds them all."""
     layers = answer(8)
-    if not isinstance(layers, nn.Module):
+    if layers is None:
+        return "your function returns nothing: end it with return."
+    if isinstance(layers, list | tuple):
         return "PyTorch finds no parameters in a plain list: put the layers into nn.ModuleList."
+    if not isinstance(layers, nn.ModuleList):
+        return f"this is a {type(layers).__name__}: put the layers into nn.ModuleList."
     found = sum(p.numel() for p in layers.parameters())
     if len(layers) == 6 and found == 72:
         return "all six are the same layer: make a new one in every round of a loop."
     if len(layers) != 6:
         return f"there are {len(layers)} layers, not six."
     if found != 6 * 72:
-        return f"the layers should be {8} wide and hold {6 * 72} parameters, and hold {found}."
+        return f"six layers of width 8 hold {6 * 72} parameters; yours hold {found}."
 
 
 @exercise
-def merge(answer):
-    """two linear layers in a row are one linear layer."""
-    torch.manual_seed(0)
-    first, second = nn.Linear(4, 4), nn.Linear(4, 4)
-    x = torch.rand(3, 4)
-    with torch.no_grad():
-        weight, bias = answer(first, second)
-        if torch.allclose(weight, first.weight @ second.weight):
-            return "the matrices are in the wrong order: the layer that runs last stands on the left."
-        if torch.allclose(bias, second.bias):
-            return "the bias of the first layer is lost: it passes through the second layer."
-        if torch.allclose(bias, first.bias + second.bias):
-            return "the first bias passes through the second layer too: multiply it by the second weight."
-        if not torch.allclose(x @ weight.T + bias, second(first(x)), atol=1e-5):
-            return (
-                "your layer and the two layers give different results: write second(first(x)) out on paper."
-            )
+def doubling(answer):
+    """the weight has 2 on the diagonal, and ten layers multiply by 2 to the power of 10."""
+    weight, bias, ten = answer
+    weight, bias = torch.as_tensor(weight).float(), torch.as_tensor(bias).float()
+    if weight.shape != (2, 2) or bias.shape != (2,):
+        return "two numbers go in and two come out: the weight has two rows of two, the bias two numbers."
+    if torch.equal(weight, torch.full((2, 2), 2.0)):
+        return "a weight full of 2 mixes the two numbers: each may only reach its own place."
+    if torch.equal(bias, torch.full((2,), 2.0)):
+        return "the bias is added, and nothing is to be added."
+    if not torch.equal(weight, 2 * torch.eye(2)) or bias.any():
+        return "try your layer on (1, 0) and (0, 1): they should become (2, 0) and (0, 2)."
+    if ten == 20:
+        return "each layer doubles what the one before has doubled: multiply ten times, do not add."
+    if ten != 1024:
+        return f"ten layers do not multiply by {ten}: double ten times in a row."

@@ -225,7 +225,7 @@ assert torch.allclose(weights.sum(dim=-1), torch.ones(weights.shape[0]))
 # The map has one row for each token that the model predicted, from the first to the end mark, and one column
 # for each token of the source.
 
-# %%
+# %% tags=["readme-attention_map"]
 source_tokens = tokenizer.encode(sentence).tokens + ["</s>"]
 predicted_tokens = [tokenizer.id_to_token(token) for token in written] + ["</s>"]
 fig = plots.attention_map(

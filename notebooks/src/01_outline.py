@@ -40,8 +40,12 @@ plots.show(
 )
 
 # %% [markdown]
-# Every box is hatched, so every box is still a placeholder. The two frames have a thick outline: they are
-# today's work. The source sentence goes in at the bottom left. The answer comes out at the top right.
+# Every box is hatched: nothing inside the towers works yet. The two frames have a thick outline, so they
+# are today's work. The source sentence goes in at the bottom left. The next word of the translation comes
+# out at the top right.
+#
+# Today you write the towers and placeholders for attention and feed-forward. The other boxes (embedding,
+# positions, add & norm, output layer) are on the map, but not in today's code. Later notebooks bring them.
 #
 # ## Stage 01 - A chain of encoders
 #
@@ -59,18 +63,19 @@ class EncoderV1:
         return words
 
 
-EncoderV1(1)(["the", "dog", "barks"])
+EncoderV1(1)(["der", "Hund", "bellt"])
 
 # %% [markdown]
 # The words come out as they went in. Two encoders make a chain: the second gets what the first returns.
 
 # %%
 first, second = EncoderV1(1), EncoderV1(2)
-_ = second(first(["the", "dog", "barks"]))
+_ = second(first(["der", "Hund", "bellt"]))
 
 # %% [markdown]
-# The paper stacks six. Six nested calls are hard to read, so let each encoder make the next one and pass
-# its words on to it.
+# The paper "Attention Is All You Need" stacks six. A loop would do, and stage 03 comes back to it. Here you
+# build a chain whose links hold on to each other, because it shows the handing over. Each encoder makes the
+# next one and passes its words on to it.
 
 # %%
 class EncoderV2:
@@ -104,23 +109,26 @@ class EncoderV3:
 
 
 encoders = EncoderV3(1, last=6)
-memory = encoders(["the", "dog", "barks"])
+memory = encoders(["der", "Hund", "bellt"])
 
 # %% [markdown]
-# Six encoders, in order, and the last one returns. What the last encoder returns has a name in the rest of
-# the series: the **memory**. The check counts the links.
+# Six encoders speak up, in order. What the last one returns has a name in the rest of the series: the
+# **memory**. The check collects the links and counts them.
 
 # %%
-def count_links(link):
-    return 1 + count_links(link.next) if link else 0
+def links(link):
+    return [link, *links(link.next)] if link else []
 
 
-assert count_links(encoders) == 6, "the chain should have six encoders"
-assert memory == ["the", "dog", "barks"], "encoders that do nothing should change nothing"
-print("links in the chain:", count_links(encoders))
+assert len(links(encoders)) == 6, "the chain should have six encoders"
+assert memory == ["der", "Hund", "bellt"], "encoders that do nothing should change nothing"
+print("links in the chain:", len(links(encoders)))
 
 # %% [markdown]
 # ## Stage 02 - Six decoders
+#
+# The encoders stand. Now the second tower. A decoder gets the words of the translation that are written so
+# far, and in the finished model it proposes the next one, as you saw in 00.
 #
 # The decoders form a chain as well. So you steal the encoder's code: inherit everything, change nothing.
 
@@ -129,26 +137,26 @@ class DecoderV1(EncoderV3):
     pass
 
 
-_ = DecoderV1(1, last=6)(["der", "Hund"])
+_ = DecoderV1(1, last=6)(["the", "dog"])
 
 # %% [markdown]
-# The output gives two faults away. The decoders call themselves encoders. And if you look at the numbers 2
-# to 6, they *are* encoders: the stolen constructor makes an `EncoderV3` as the next link. Count how many
-# links are decoders.
+# One fault is easy to see: the decoders call themselves encoders. A second one hides. Ask each link what it
+# is.
 
 # %%
-def links(link):
-    return [link, *links(link.next)] if link else []
-
-
 chain = links(DecoderV1(1, last=6))
-print("decoders in the chain:", sum(isinstance(link, DecoderV1) for link in chain), "of", len(chain))
+print([type(link).__name__ for link in chain])
+assert sum(isinstance(link, DecoderV1) for link in chain) == 1, "the fault: only the first is a decoder"
 
 # %% [markdown]
-# One of six. The next link must be of the same class as this one, so ask the object itself: `type(self)`.
+# Only the first link is a decoder. The stolen constructor makes an `EncoderV3` as the next one. Mend it
+# with `type(self)`: the next link is of the same class as this one.
 #
-# There is a second gap. A decoder that writes the translation has to see the source sentence. It gets it as
-# the memory.
+# The assert in that cell holds because the code is wrong. You will see more of these: they keep a fault on
+# record, and the mended code gets the opposite assert.
+#
+# There is also a gap. A decoder has to know what the source says, so it gets the memory. The new class is
+# written without stealing, and it notes what it was shown instead of printing.
 
 # %%
 class DecoderV2:
@@ -157,14 +165,16 @@ class DecoderV2:
         self.next = type(self)(number + 1, last) if number < last else None  # changed
 
     def __call__(self, words, memory=None):  # changed
-        self.seen = memory  # new: remember what this decoder was shown
+        self.seen = memory  # new
         return self.next(words) if self.next else words
 
 
 decoders = DecoderV2(1, last=6)
-_ = decoders(["der", "Hund"], memory)
+_ = decoders(["the", "dog"], memory)
 for decoder in links(decoders):
     print(f"{type(decoder).__name__} {decoder.number} saw the memory {decoder.seen}")
+
+assert [decoder.seen for decoder in links(decoders)[1:]] == [None] * 5, "the fault: five saw nothing"
 
 # %% [markdown]
 # All six are decoders now, but only the first one saw the memory. The call of the next link passes the
@@ -179,28 +189,31 @@ class DecoderV3(DecoderV2):
 
 
 decoders = DecoderV3(1, last=6)
-answer = decoders(["der", "Hund"], memory)
+answer = decoders(["the", "dog"], memory)
 seen = [decoder.seen == memory for decoder in links(decoders)]
 assert all(seen), "every decoder must get the memory of the last encoder"
 print("decoders that saw the memory:", sum(seen), "of", len(seen))
 
 # %% [markdown]
-# Six of six. Look at the two lengths as well: the source has three words, the target has two. Nothing
-# forces them to be equal, and in a translation they rarely are.
+# Six of six. Look at the two lengths as well.
 
 # %%
-print("source words:", len(memory), " target words:", len(answer))
-assert len(answer) == 2, "the decoders answer with as many words as they were given"
+print("source words:", len(memory), " words written so far:", len(answer))
+assert len(answer) == 2 != len(memory), "the two lengths are independent"
 
 # %% [markdown]
+# The source has three words, and two are written so far. Nothing forces the two lengths to be equal, and in
+# a translation they rarely are.
+#
 # ## Stage 03 - Placeholders inside
 #
-# The chains pass words around, but there is nothing to compute with. From here on a word is a list of
-# numbers, a vector. The paper uses 512 numbers for a word and calls this width `d_model`; shape comments
-# write it as `D`.
+# The chains pass words around, but nothing in them computes. From here on a word is a list of numbers, a
+# vector. The paper uses 512 numbers for a word and calls this width `d_model`. In shape comments `D` is
+# this width, `S` the number of source words and `T` the number of target words.
 #
-# The simplest thing that computes is a linear layer. Take the smallest one there is and push a word through
-# it. This cell is meant to fail.
+# The simplest thing that computes is a linear layer: it multiplies by a matrix, the weight, and adds a
+# vector, the bias. Both are parameters, numbers that training will set. Take the smallest layer there is
+# and push a word through it. This cell is meant to fail.
 
 # %% tags=["raises-exception"]
 word = torch.rand(512)  # (D,)
@@ -217,6 +230,10 @@ print("one word:     ", tuple(word.shape), "->", tuple(layer(word).shape))  # (D
 
 sentence = torch.rand(3, 512)  # (S, D)
 print("three words:  ", tuple(sentence.shape), "->", tuple(layer(sentence).shape))  # (S, D) -> (S, D)
+print("weight", tuple(layer.weight.shape), " bias", tuple(layer.bias.shape))
+
+by_hand = layer.weight @ word + layer.bias  # (D,)
+assert torch.allclose(layer(word), by_hand, atol=1e-5), "weight times word, plus bias"
 
 # %% [markdown]
 # The same layer takes one word or three. How does it treat the three? Give it one word at a time and
@@ -224,14 +241,17 @@ print("three words:  ", tuple(sentence.shape), "->", tuple(layer(sentence).shape
 
 # %%
 one_by_one = torch.stack([layer(word) for word in sentence])  # (S, D)
-assert torch.allclose(one_by_one, layer(sentence), atol=1e-6), "a linear layer treats each row by itself"
 print("word by word == all at once:", torch.allclose(one_by_one, layer(sentence), atol=1e-6))
+assert torch.allclose(one_by_one, layer(sentence), atol=1e-6), "a linear layer treats each row by itself"
 
 # %% [markdown]
-# A linear layer treats every word by itself. Remember this: it can never relate one word to another. That
-# is why it is only a placeholder for attention.
+# A linear layer treats every word by itself.
 #
-# An encoder has two parts, self-attention and feed-forward. Put a placeholder in each place.
+# An encoder has two parts. In **self-attention** the words exchange information: "it" looks for the noun
+# that it stands for. The **feed-forward** part then works on each word alone. Until you have built them, a
+# linear layer stands in each place. For attention it is a poor stand-in, since it never relates one word to
+# another.
+#
 # `nn.Sequential` runs its layers one after the other, and the names say what each one stands for.
 
 # %%
@@ -246,10 +266,10 @@ def encoder_v4(d_model=512):
 
 print(encoder_v4())
 print("shape:", tuple(encoder_v4()(sentence).shape))  # (S, D)
+assert encoder_v4()(sentence).shape == sentence.shape, "what comes out must fit into the next encoder"
 
 # %% [markdown]
-# Six of them make the stack. Python can repeat a list with `* 6`. Do that, and count the trained numbers,
-# the parameters.
+# Six of them make the stack. Python can repeat a list with `* 6`. Do that, and count the parameters.
 
 # %%
 def count_parameters(module):
@@ -259,6 +279,7 @@ def count_parameters(module):
 stack_v1 = nn.Sequential(*[encoder_v4()] * 6)
 print("one encoder: ", count_parameters(encoder_v4()))
 print("six encoders:", count_parameters(stack_v1))
+assert count_parameters(stack_v1) == count_parameters(encoder_v4()), "the fault: six are one"
 
 # %% [markdown]
 # Six encoders have exactly as many parameters as one. The list holds the *same* encoder six times, so
@@ -271,33 +292,37 @@ assert count_parameters(stack_v2) == 6 * count_parameters(encoder_v4()), "the si
 
 # %% [markdown]
 # Six times as many: now they are six. `nn.Sequential` also replaces the recursion of stage 01. It does the
-# same as a plain loop, and you can see both agree.
+# same as a plain loop, which you can check.
 
 # %%
 by_loop = sentence
 for encoder in stack_v2:
     by_loop = encoder(by_loop)  # (S, D)
 
-assert torch.equal(by_loop, stack_v2(sentence)), "nn.Sequential should run the encoders in order"
 print("loop == nn.Sequential:", torch.equal(by_loop, stack_v2(sentence)))
+assert torch.equal(by_loop, stack_v2(sentence)), "nn.Sequential should run the encoders in order"
 
 # %% [markdown]
 # The recursion has done its work: it showed you what a chain is. You throw it away here.
 #
 # Now the decoder. It has a third part between the two: encoder-decoder attention, also called
-# cross-attention, which reads the memory. Try `nn.Sequential` again.
+# cross-attention, which reads the memory. Try `nn.Sequential` again. This cell is meant to fail as well.
 
 # %% tags=["raises-exception"]
 decoder_v4 = nn.Sequential(nn.Linear(512, 512), nn.Linear(512, 512), nn.Linear(512, 512))
-target, memory = torch.rand(2, 512), torch.rand(3, 512)  # (T, D), (S, D)
-decoder_v4(target, memory)
+target_vectors, memory_vectors = torch.rand(2, 512), torch.rand(3, 512)  # (T, D), (S, D)
+decoder_v4(target_vectors, memory_vectors)
 
 # %% [markdown]
 # `nn.Sequential` passes on one thing, and a decoder needs two: its own words and the memory. So the decoder
-# becomes a class of its own. Its cross-attention placeholder takes the memory, and ignores it.
+# becomes a class of its own.
 #
-# The next four cells are the final form of the outline. You find the same lines in `helpers/outline.py`,
+# ## The outline as modules
+#
+# Four small classes are the final form of the outline. The same definitions are in `helpers/outline.py`,
 # and the later notebooks import them from there.
+#
+# The first is the placeholder of cross-attention. It takes the memory, and ignores it.
 
 # %% tags=["final"]
 class CrossPlaceholder(nn.Module):
@@ -310,8 +335,14 @@ class CrossPlaceholder(nn.Module):
     def forward(self, x, memory):
         return self.linear(x)
 
+# %%
+x, memory_vectors = torch.rand(2, 512), torch.rand(3, 512)  # (T, D), (S, D)
+print(tuple(CrossPlaceholder(512)(x, memory_vectors).shape))  # (T, D)
+assert CrossPlaceholder(512)(x, memory_vectors).shape == x.shape, "two target words in, two out"
+
 # %% [markdown]
-# The encoder becomes a class too, so that the two towers look alike.
+# Two words go in with a memory of three, and two come out. The encoder becomes a class too, so that its
+# parts can be replaced one by one.
 
 # %% tags=["final"]
 class EncoderOutline(nn.Module):
@@ -343,8 +374,14 @@ class DecoderOutline(nn.Module):
         x = self.cross_attention(x, memory)
         return self.feed_forward(x)
 
+# %%
+print("encoder", tuple(EncoderOutline(512)(memory_vectors).shape))  # (S, D)
+print("decoder", tuple(DecoderOutline(512)(x, memory_vectors).shape))  # (T, D)
+assert DecoderOutline(512)(x, memory_vectors).shape == x.shape, "the decoder keeps the target's shape"
+
 # %% [markdown]
-# Last, the two towers together. `nn.ModuleList` is a list whose parameters PyTorch can find.
+# Each keeps the shape of its own words. Last, the two towers together. `nn.ModuleList` is a list whose
+# parameters PyTorch can find.
 
 # %% tags=["final"]
 class TransformerOutline(nn.Module):
@@ -377,18 +414,22 @@ model = TransformerOutline()
 source, target = torch.rand(3, 512), torch.rand(2, 512)  # (S, D), (T, D)
 output = model(source, target)  # (T, D)
 
+n_linear = sum(isinstance(module, nn.Linear) for module in model.modules())
 print("source", tuple(source.shape), " target", tuple(target.shape), " output", tuple(output.shape))
-print("parameters:", f"{count_parameters(model):,}")
+print(f"{count_parameters(model):,} parameters in {n_linear} linear layers")
 assert output.shape == target.shape, "the output has one vector for each target word"
+assert count_parameters(model) == n_linear * count_parameters(nn.Linear(512, 512)), "there is nothing else"
 
 # %% [markdown]
 # The output has one vector for each *target* word, however long the source is. In the finished model each
-# of these vectors becomes a guess of the next word.
+# of these vectors becomes a guess of the next word. All parameters are in the linear layers: two for each
+# encoder, three for each decoder.
 #
 # ### Three questions for the empty model
 #
-# A model can run and still be wrong, so you ask it questions. A good translator must pass the three below.
-# The first: if the source changes, does the output change?
+# A model can run and still be wrong, so you ask it questions. A good translator passes the three below; the
+# outline fails all three, and the asserts keep that on record. The first: if the source changes, does the
+# output change?
 
 # %%
 def largest_change(before, after):
@@ -397,7 +438,8 @@ def largest_change(before, after):
 
 other_source = torch.rand(3, 512)  # (S, D)
 change = largest_change(output, model(other_source, target))
-print("the source changes, the output moves by", change)
+print("another source moves the output by", change)
+print("the source matters:", change > 0)
 assert change == 0.0, "the placeholder ignores the memory, so nothing should move"
 
 # %% [markdown]
@@ -413,38 +455,49 @@ change_by_word = (model.encode(source) - model.encode(edited)).abs().max(dim=1).
 for name, change in zip(["word 1", "word 2", "word 3"], change_by_word.tolist(), strict=True):
     print(name, "moves" if change > 1e-6 else "does not move")
 
-assert (change_by_word > 1e-6).tolist() == [False, False, True], "linear layers should treat words one by one"
+assert (change_by_word > 1e-6).tolist() == [False, False, True], "each word by itself"
 
 # %% [markdown]
 # Only word 3 moves. In this encoder no word knows its neighbours. The next notebook makes a first word look
 # at the others.
 #
-# The third question: is a stack of six deeper than one? A chain of linear layers without anything between
-# is a suspect. Find one matrix that does the work of both layers of an encoder.
+# The third question: does a tower of layers do more than a single layer? Try it with numbers. One layer
+# doubles and adds 1, the next triples and adds 10.
 
 # %%
-first, second = model.encoders[0].self_attention, model.encoders[0].feed_forward
-weight = second.weight @ first.weight  # (D, D)
-bias = second.weight @ first.bias + second.bias  # (D,)
-
-difference = largest_change(model.encoders[0](source), source @ weight.T + bias)
-print("one layer does the work of two:", difference < 1e-5)
-assert difference < 1e-5, "two linear layers in a row should equal one"
+for x in [0.0, 1.0, 5.0]:
+    print(x, "->", 3 * (2 * x + 1) + 10, " and in one step ", 6 * x + 13)
+    assert 3 * (2 * x + 1) + 10 == 6 * x + 13, "two steps should equal one"
 
 # %% [markdown]
-# One layer does the work of two, and by the same step one layer does the work of the whole encoder tower.
-# Depth buys nothing here until something that is not linear stands between the layers: attention, and the
-# ReLU of the feed-forward part.
+# Two steps are one step: the weights multiply, and the first bias passes through the second layer. With
+# matrices it is the same, and the layer that runs last stands on the left. Fold all layers of the encoder
+# tower into one.
+
+# %%
+weight, bias = torch.eye(512), torch.zeros(512)  # (D, D), (D,): a layer that changes nothing
+for layer in [module for module in model.encoders.modules() if isinstance(module, nn.Linear)]:
+    weight, bias = layer.weight @ weight, layer.weight @ bias + layer.bias  # (D, D), (D,)
+
+one_layer = source @ weight.T + bias  # (S, D)
+difference = largest_change(model.encode(source), one_layer)
+print("the tower does more than one layer:", difference > 1e-5)
+assert difference < 1e-5, "linear layers in a row should equal one"
+
+# %% [markdown]
+# One layer does the work of the whole tower. Depth buys nothing here until something that is not linear
+# stands between the layers: attention, and in the feed-forward part a function that sets negative numbers
+# to 0.
 #
 # ## What survives
 #
 # | code of today | what happens to it |
 # |---|---|
 # | the recursion of stages 01 and 02 | gone since stage 03 |
-# | `nn.Sequential` for an encoder | gone: each layer will also take a mask |
+# | `nn.Sequential` for an encoder | gone: a class lets you replace one part |
 # | the linear layers named `self_attention` | replaced by attention |
 # | `CrossPlaceholder`, which ignores the memory | replaced by attention over the memory |
-# | the linear layers named `feed_forward` | replaced by two layers with a ReLU between |
+# | the linear layers named `feed_forward` | replaced by two layers with a function between |
 # | the shape of the whole: two towers, one memory | stays to the end |
 #
 # ## Recap
@@ -459,19 +512,19 @@ assert difference < 1e-5, "two linear layers in a row should equal one"
 #
 # Replace the `...` and run the cell. The check answers at once.
 #
-# **1. Predict.** How many parameters does `nn.Linear(512, 512)` have? Work it out on paper before you type
-# the number.
+# **1. Predict.** How many parameters does `nn.Linear(512, 64)` have? It takes 512 numbers and returns 64.
+# Work it out on paper before you type the number.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
-n_parameters = 512 * 512 + 512
+n_parameters = 512 * 64 + 64
 ### END SOLUTION
 
 checks.linear_parameters(n_parameters)
 
 # %% [markdown]
-# **2. Predict.** The source has 7 words and the target has 4. What shape does `TransformerOutline()`
-# return?
+# **2. Predict.** `model = TransformerOutline()` gets a source of 7 words and a target of 4 words, each of
+# 512 numbers. Which shape has `model(source, target)`? Write a tuple.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -481,8 +534,8 @@ output_shape = (4, 512)
 checks.outline_shape(output_shape)
 
 # %% [markdown]
-# **3. Implement.** Write the chain of encoders as a loop: `blocks` is a list of functions; the first one
-# gets `words`.
+# **3. Implement.** Write the chain of encoders as a loop. `blocks` is a list of functions. The first one
+# gets `words`, each other one gets what the one before returned.
 
 # %% tags=["exercise"]
 def run_chain(blocks, words):
@@ -508,19 +561,18 @@ def six_layers(d_model):
 checks.six_layers(six_layers)
 
 # %% [markdown]
-# **5. Find out.** Return the weight and the bias of the one linear layer that does the work of `first` and
-# then `second`.
+# **5. Find out.** `double` is a linear layer for 2 numbers that doubles both and adds nothing. Write its
+# weight as a list of rows, and its bias as a list. Then think: what does a chain of ten such layers
+# multiply by?
 
 # %% tags=["exercise"]
-def merge(first, second):
-    ### BEGIN SOLUTION
-    weight = second.weight @ first.weight
-    bias = second.weight @ first.bias + second.bias
-    return weight, bias
-    ### END SOLUTION
+### BEGIN SOLUTION
+double_weight = [[2, 0], [0, 2]]
+double_bias = [0, 0]
+ten_layers = 1024
+### END SOLUTION
 
-
-checks.merge(merge)
+checks.doubling([double_weight, double_bias, ten_layers])
 
 # %% [markdown]
 # ## References
@@ -534,6 +586,6 @@ checks.merge(merge)
 #
 # ## What is still a placeholder
 #
-# Everything. The two towers stand, and no word in them sees another word.
+# Everything inside the towers. They stand, and no word in them sees another word.
 #
 # {{next}}

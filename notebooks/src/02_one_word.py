@@ -1,7 +1,7 @@
 # %% [raw] tags=["card"]
 # built: queries, keys and values, and attention for one word at a time
 # questions: What are Q, K and V? Why is attention over a single word pointless?
-# How large should the matrices be at the start?
+# How large should their entries be at the start?
 
 # %% [markdown]
 # # 02 - One word
@@ -9,8 +9,8 @@
 # {{badge}}
 #
 # You build attention for one word: its query, its key, its value, the scores, and the softmax. Then the
-# word looks at other words. Along the way you make the mistake that hides best, a word that looks only at
-# itself, and a check catches it.
+# word looks at other words. Along the way you make a mistake that raises no error, a word that looks only
+# at itself, and a check catches it.
 #
 # - **You need**: the outline from [01 - The outline](01_outline.ipynb), and the product of a vector with a
 #   matrix.
@@ -40,74 +40,81 @@ fig = plots.block_diagram(
 )
 plots.show(
     fig,
-    alt="Block diagram of the Transformer. The frames of the two stacks are solid. All parts inside are "
-    "hatched placeholders. The encoder's self-attention is outlined as today's work.",
+    alt="Block diagram of the Transformer. The frames of the two stacks are drawn in black. All parts "
+    "inside are hatched placeholders. The encoder's self-attention is outlined as today's work.",
 )
 
 # %% [markdown]
-# The frames of the two towers are solid now: 01 has built them. Every part inside is still hatched, and one
-# part has a thick outline: the self-attention of the encoder. In 01 no word of the source knew its
-# neighbours. Today a word begins to look around.
+# The frames of the two towers are drawn in black now: 01 has built them. Every part inside is still
+# hatched, and one part has a thick outline: the self-attention of the encoder. In 01 no word of the source
+# knew its neighbours. A translator needs that: whether "sie" means "she" or "they" depends on the other
+# words. Today a word begins to look around.
 #
 # ## Stage 04 - The triad: query, key, value
 #
-# In attention every word plays three roles, and it gets a vector for each of them:
+# You have words as vectors, and nothing that lets one find another. In attention every word plays three
+# roles, and it gets a vector for each of them:
 #
 # - its **query** says what the word is looking for,
 # - its **key** says what the word can be found by,
 # - its **value** says what the word hands over when it is found.
 #
-# Three short words, written by hand, are enough to start. Each is a vector of four numbers.
+# Three short words, written by hand, are enough to start. Each is a vector of four numbers. The numbers are
+# made up; in a trained model they would carry the meaning of the word.
 
 # %%
-the = torch.tensor([1.0, 0.0, 0.0, 1.0])  # (D,)
-dog = torch.tensor([0.0, 2.0, 0.0, 0.0])  # (D,)
-barks = torch.tensor([0.0, 0.0, 1.0, 1.0])  # (D,)
+der = torch.tensor([1.0, 0.0, 0.0, 1.0])  # (D,)
+hund = torch.tensor([0.0, 2.0, 0.0, 0.0])  # (D,)
+bellt = torch.tensor([0.0, 0.0, 1.0, 1.0])  # (D,)
+names = ["der", "Hund", "bellt"]
 
 # %% [markdown]
-# First the outline, as always: a function that returns three vectors of the right width, whatever the word.
-# Queries and keys have a width of their own, `d_k`. Here it is 2.
+# First the outline, as always: a function that returns three vectors, whatever the word. Queries and keys
+# have the same width, `d_k`. Values may have another one, `d_v`. Here both are 2. In shape comments they
+# are `dk` and `dv`.
 
 # %%
 def triad_v1(word):
-    return torch.ones(2), torch.ones(2), torch.ones(2)  # query (dk,), key (dk,), value (dk,)
+    return torch.ones(2), torch.ones(2), torch.ones(2)  # query (dk,), key (dk,), value (dv,)
 
 
-for name, word in [("the", the), ("dog", dog)]:
+for name, word in zip(names, [der, hund, bellt], strict=True):
     query, key, value = triad_v1(word)
-    print(f"{name}: query {query.tolist()}, key {key.tolist()}, value {value.tolist()}")
+    print(f"{name:5}  query {query.tolist()}  key {key.tolist()}  value {value.tolist()}")
 
 # %% [markdown]
-# The widths are right, but both words get the same query. Then no word can look for anything of its own.
-# Ask the property directly.
+# The widths are right, but all words get the same query. Then no word can look for anything of its own. Ask
+# for the property directly.
 
 # %%
 def tells_words_apart(triad):
-    return not torch.equal(triad(the)[0], triad(dog)[0])
+    return not torch.equal(triad(der)[0], triad(hund)[0])
 
 
 print("different words, different queries:", tells_words_apart(triad_v1))
-assert not tells_words_apart(triad_v1), "ones cannot tell words apart"
+assert not tells_words_apart(triad_v1), "the fault: ones cannot tell words apart"
 
 # %% [markdown]
-# The placeholder fails. The three vectors have to come from the word.
+# The placeholder does not have the property. (The assert holds because of the fault: it keeps it on
+# record.) The three vectors have to come from the word.
 #
 # ## Stage 05 - One word, three matrices
 #
-# A matrix turns the word into its query, a second one into its key, a third one into its value. They are
-# called `W_Q`, `W_K` and `W_V`. Here are three that you can work through on paper.
+# The triad has the right form and says nothing. What is missing is a way from the word to its three
+# vectors. A matrix turns the word into its query, a second one into its key, a third one into its value.
+# They are called `W_Q`, `W_K` and `W_V`. Here are three small ones that you can work through on paper.
 
 # %%
-W_Q = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])  # (D, dk)
-W_K = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])  # (D, dk)
-W_V = torch.tensor([[3.0, 0.0], [0.0, 3.0], [6.0, 0.0], [0.0, 0.0]])  # (D, dv)
+small_W_Q = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])  # (D, dk)
+small_W_K = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])  # (D, dk)
+small_W_V = torch.tensor([[3.0, 0.0], [0.0, 3.0], [6.0, 0.0], [0.0, 0.0]])  # (D, dv)
 
 
 def triad_v2(word):
-    return word @ W_Q, word @ W_K, word @ W_V  # changed: (D,) -> (dk,), (dk,), (dv,)
+    return word @ small_W_Q, word @ small_W_K, word @ small_W_V  # changed: (D,) -> (dk,), (dk,), (dv,)
 
 
-for name, word in [("the", the), ("dog", dog), ("barks", barks)]:
+for name, word in zip(names, [der, hund, bellt], strict=True):
     query, key, value = triad_v2(word)
     print(f"{name:5}  query {query.tolist()}  key {key.tolist()}  value {value.tolist()}")
 
@@ -115,28 +122,27 @@ print("different words, different queries:", tells_words_apart(triad_v2))
 assert tells_words_apart(triad_v2), "the query must depend on the word"
 
 # %% [markdown]
-# Check one line by hand. The word `dog` is two times the second unit vector, so its query is two times the
-# second row of `W_Q`.
+# Check one line by hand. `Hund` is two times the second unit vector, so its query is two times the second
+# row of `small_W_Q`.
 #
 # Now the match. A query and a key match when they point the same way, and the dot product measures it:
-# multiply number by number, add up. The result is the **score**.
+# multiply number by number, add up.
 
 # %%
-query, key, value = triad_v2(dog)
-print("query", query.tolist(), " key", key.tolist())
-print("score of dog with itself:", (query @ key).item())  # (dk,) @ (dk,) -> one number
+for name, word in [("Hund", hund), ("der", der)]:
+    query, key, value = triad_v2(word)
+    print(f"{name:4}  query {query.tolist()}  its own key {key.tolist()}  dot product {(query @ key).item()}")
 
-query, key, value = triad_v2(the)
-print("query", query.tolist(), " key", key.tolist())
-print("score of the with itself:", (query @ key).item())
+query, key, value = triad_v2(hund)
+assert query @ key == 0.0, "by hand: 0 * 2 + 2 * 0"
 
 # %% [markdown]
-# The word `the` matches itself and `dog` does not. A word need not match itself, because its query and its
-# key come from different matrices.
+# `der` matches itself and `Hund` does not. A word need not match itself, because its query and its key come
+# from different matrices.
 #
-# The paper uses 512 numbers for a word and 64 for a query. The three matrices are then 512 x 64. Their
-# entries are random at first, and training changes them later. The paper also divides the score by
-# $\sqrt{d_k}$, which is 8 here. Why is a question for the next notebook.
+# The paper uses 512 numbers for a word and 64 for a query, so these matrices are 512 x 64. Their entries
+# are random at first, and training changes them later. The paper also divides the dot product by
+# $\sqrt{d_k}$. The result is the **score**. Why one divides is a question for the next notebook.
 
 # %%
 torch.manual_seed(0)
@@ -144,26 +150,31 @@ d_model, d_k = 512, 64
 word = torch.randn(d_model)  # (D,)
 W_Q, W_K, W_V = (torch.randn(d_model, d_k) / math.sqrt(d_model) for _ in range(3))  # (D, dk) each
 
-query, key, value = word @ W_Q, word @ W_K, word @ W_V  # (dk,) each
+query, key, value = word @ W_Q, word @ W_K, word @ W_V  # (dk,), (dk,), (dv,)
 score = query @ key / math.sqrt(d_k)
 print("query", tuple(query.shape), " key", tuple(key.shape), " value", tuple(value.shape))
-print("divided by", math.sqrt(d_k))
-assert query.shape == key.shape == (d_k,), "query and key need the same width, or they have no dot product"
+print(f"dot product {query @ key:.3f}, divided by {math.sqrt(d_k)}: score {score:.3f}")
+assert torch.isclose(score * 8, query @ key), "the root of 64 is 8"
 
 # %% [markdown]
+# One word, one query, one key, one score.
+#
 # ## Stage 06 - Softmax
 #
-# A score can be any number. To mix values you want shares: none negative, and together 1. The softmax turns
-# scores into shares. It takes the exponential of each score and divides by the sum.
+# A score can be any number. To mix values you need shares: none negative, and together 1. The **softmax**
+# turns scores into shares. It takes the exponential of each score, which is never negative, and divides by
+# the sum.
 
 # %%
 def softmax_v1(scores):
-    powers = torch.exp(scores)
-    return powers / powers.sum()
+    exponentials = torch.exp(scores)
+    return exponentials / exponentials.sum()
 
 
-print(softmax_v1(torch.tensor([0.0, 0.0])).tolist())
-print([round(share, 3) for share in softmax_v1(torch.tensor([0.0, 1.0, 2.0])).tolist()])
+equal = softmax_v1(torch.tensor([0.0, 0.0]))  # (2,)
+print("scores 0, 0    ->", equal.tolist())
+print("scores 0, 1, 2 ->", [round(share, 3) for share in softmax_v1(torch.tensor([0.0, 1.0, 2.0])).tolist()])
+assert equal.tolist() == [0.5, 0.5], "equal scores share equally"
 
 # %% [markdown]
 # Equal scores share equally. A larger score gets a larger share. In this series the shares are called
@@ -173,30 +184,32 @@ print([round(share, 3) for share in softmax_v1(torch.tensor([0.0, 1.0, 2.0])).to
 # Now give it a large score.
 
 # %%
-print(softmax_v1(torch.tensor([1000.0, 0.0])).tolist())
+too_large = softmax_v1(torch.tensor([1000.0, 0.0]))  # (2,)
+print(too_large.tolist())
+assert too_large.isnan().any(), "the fault: infinity divided by infinity"
 
 # %% [markdown]
-# The result is not a number. The exponential of 1000 is too large for the computer, and infinity divided by
-# infinity has no value. There is a way round: subtract the largest score first. Every power shrinks by the
-# same factor, so the shares stay the same.
+# `nan` means "not a number". The exponential of 1000 is too large for the computer and becomes infinity,
+# and infinity divided by infinity has no value. There is a way round: subtract the largest score first.
+# Every exponential shrinks by the same factor, so the shares stay the same.
 
 # %%
 def softmax_v2(scores):
-    powers = torch.exp(scores - scores.max())  # changed
-    return powers / powers.sum()
+    exponentials = torch.exp(scores - scores.max())  # changed
+    return exponentials / exponentials.sum()
 
 
 print(softmax_v2(torch.tensor([1000.0, 0.0])).tolist())
 
-scores = torch.randn(5)
+scores = torch.randn(5)  # (5,)
+print("the same as PyTorch's softmax:", torch.allclose(softmax_v2(scores), scores.softmax(dim=0)))
 assert torch.allclose(softmax_v2(scores), softmax_v1(scores)), "the shift must not change the shares"
-assert torch.allclose(softmax_v2(scores), scores.softmax(dim=0)), "ours should equal PyTorch's softmax"
-print("ours == PyTorch's:", torch.allclose(softmax_v2(scores), scores.softmax(dim=0)))
+assert torch.allclose(softmax_v2(scores), scores.softmax(dim=0)), "yours should equal PyTorch's softmax"
 
 # %% [markdown]
 # Yours equals PyTorch's. From here on you use PyTorch's.
 #
-# Now complete the attention of our one word. It has one score, its own.
+# Now finish the attention of the single word. It has one score, its own.
 
 # %%
 for number in [-5.0, 0.0, 0.1, 7.3]:
@@ -212,26 +225,20 @@ assert torch.equal(weight * value, value), "with one word, the output is its val
 # %%
 other_query = word @ torch.randn(d_model, d_k)  # (dk,)
 other_score = other_query @ key / math.sqrt(d_k)
-other_output = other_score.reshape(1).softmax(dim=0) * value  # (dk,)
+other_output = other_score.reshape(1).softmax(dim=0) * value  # (dv,)
 
 change = (other_output - weight * value).abs().max().item()
 print("another W_Q moves the output by", change)
-assert change == 0.0, "one word alone should not depend on W_Q"
+assert change == 0.0, "one word alone does not depend on W_Q"
 
 # %% [markdown]
 # One word alone makes attention pointless. It needs company.
 #
 # ## Stage 07 - Attention for one word
 #
-# Go back to the three words written by hand, where you can follow every number. Keep their matrices.
-
-# %%
-words = torch.stack([the, dog, barks])  # (S, D)
-small_W_Q = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])  # (D, dk)
-small_W_K = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])  # (D, dk)
-small_W_V = torch.tensor([[3.0, 0.0], [0.0, 3.0], [6.0, 0.0], [0.0, 0.0]])  # (D, dv)
-
-# %% [markdown]
+# You have query, key, value, score and softmax. What is missing is a second word. Go back to the three
+# words written by hand, where you can follow every number.
+#
 # Three words, so a loop. For each word: its query, its key, the score, the softmax, the value. It is
 # tempting to write it like this.
 
@@ -246,8 +253,9 @@ def self_attention_v1(words, W_Q, W_K, W_V):
     return torch.stack(outputs)  # (S, dv)
 
 
-result = self_attention_v1(words, small_W_Q, small_W_K, small_W_V)
-for name, row in zip(["the", "dog", "barks"], result.tolist(), strict=True):
+words = torch.stack([der, hund, bellt])  # (S, D)
+result = self_attention_v1(words, small_W_Q, small_W_K, small_W_V)  # (S, dv)
+for name, row in zip(names, result.tolist(), strict=True):
     print(f"{name:5} {row}")
 
 # %% [markdown]
@@ -265,49 +273,53 @@ def first_output_moves(attention, words, *matrices):
 
 moved = first_output_moves(self_attention_v1, words, small_W_Q, small_W_K, small_W_V)
 print("word 3 changes, the output of word 1 moves by", moved)
-assert moved == 0.0, "version 1 should still have its fault here"
+print("word 1 looks at others:", moved > 0)
+assert moved == 0.0, "the fault: no word looks at another"
 
 # %% [markdown]
 # It does not move at all. Each word is scored against its own key only. So each softmax sees a single score
 # and every weight is 1, as in stage 06. No word ever looks at another.
 #
-# The mend: the query of *one* word meets the keys of *all* words. Start with the word `the`.
+# The mend: the query of *one* word meets the keys of *all* words. Start with `der`. Its $d_k$ is 2.
 
 # %%
-query = the @ small_W_Q  # (dk,)
+query = der @ small_W_Q  # (dk,)
 keys = [word @ small_W_K for word in words]  # S times (dk,)
-scores = torch.stack([query @ key for key in keys])  # (S,)
+dots = torch.stack([query @ key for key in keys])  # (S,)
+scores = dots / math.sqrt(2)  # (S,)
 
-print("query of the:", query.tolist())
-for name, key, score in zip(["the", "dog", "barks"], keys, scores, strict=True):
-    print(f"key of {name:5}  {key.tolist()}  score {score.item()}")
+print("query of der:", query.tolist())
+for name, key, dot, score in zip(names, keys, dots, scores, strict=True):
+    print(f"key of {name:5}  {key.tolist()}  dot product {dot.item()}  score {score:.3f}")
+assert scores.argmax() == 1, "by hand: der matches Hund best"
 
 # %% [markdown]
-# Three scores for one word. The query of `the` matches the key of `dog` best. Now divide, apply the
-# softmax, and mix the values.
+# Three scores for one word. The query of `der` matches the key of `Hund` best. Now apply the softmax, and
+# mix the values.
 
 # %%
-weights = (scores / math.sqrt(2)).softmax(dim=0)  # (S,)
+weights = scores.softmax(dim=0)  # (S,)
 values = [word @ small_W_V for word in words]  # S times (dv,)
-for name, weight, value in zip(["the", "dog", "barks"], weights.tolist(), values, strict=True):
+for name, weight, value in zip(names, weights.tolist(), values, strict=True):
     print(f"{weight:.3f} x value of {name:5} {value.tolist()}")
 
 output = sum(weight * value for weight, value in zip(weights, values, strict=True))  # (dv,)
-print("output for the:", [round(number, 3) for number in output.tolist()])
-assert torch.isclose(weights.sum(), torch.tensor(1.0)), "attention weights add up to 1"
+print("output for der:", [round(number, 3) for number in output.tolist()])
+assert weights.argmax() == 1 and torch.isclose(weights.sum(), torch.tensor(1.0)), "shares, Hund's the largest"
 
 # %% [markdown]
-# The output for `the` is a mix of all three values, and the value of `dog` weighs most. The weights add up
-# to 1, so the output is a weighted average.
+# The output for `der` is a mix of all three values, and the value of `Hund` weighs most. It is a weighted
+# average, because the weights add up to 1. (The printed weights are rounded, so a sum on paper can be off
+# in the last digit.)
 #
-# That is attention for one word. Here it is as a function, in its final form. The same lines are in
+# That is attention for one word. Here it is as a function, in its final form. The same definition is in
 # `helpers/outline.py`.
 
 # %% tags=["final"]
 def attend(query, keys, values):
     """Attention for one word: query (dk,), keys (S, dk), values (S, dv) to output (dv,) and weights (S,)."""
-    scores = torch.stack([query @ key for key in keys])  # (S,)
-    weights = (scores / math.sqrt(len(query))).softmax(dim=0)
+    scores = torch.stack([query @ key for key in keys]) / math.sqrt(len(query))  # (S,)
+    weights = scores.softmax(dim=0)
     output = sum(weight * value for weight, value in zip(weights, values, strict=True))  # (dv,)
     return output, weights
 
@@ -324,71 +336,78 @@ def self_attention_loop(words, W_Q, W_K, W_V):
     return torch.stack(outputs)  # (S, dv)
 
 # %% [markdown]
-# Ask the same property of the new version, and see that word 1 gives what you computed step by step.
+# Ask for the same property again.
 
 # %%
-result = self_attention_loop(words, small_W_Q, small_W_K, small_W_V)
-for name, row in zip(["the", "dog", "barks"], result.tolist(), strict=True):
+result = self_attention_loop(words, small_W_Q, small_W_K, small_W_V)  # (S, dv)
+for name, row in zip(names, result.tolist(), strict=True):
     print(f"{name:5} {[round(number, 3) for number in row]}")
 
 moved = first_output_moves(self_attention_loop, words, small_W_Q, small_W_K, small_W_V)
 print("word 3 changes, the output of word 1 moves by", round(moved, 3))
+print("word 1 looks at others:", moved > 0)
 assert torch.allclose(result[0], output), "the function should equal the steps above"
 assert moved > 0.1, "a word that looks at the others must notice a change"
 
 # %% [markdown]
-# Now it moves. The check that failed passes. Keep this check in mind: a wrong shape stops the program, but
-# this fault ran without a complaint.
+# Now it moves, and the first row is what you computed step by step. Keep this check in mind: a wrong shape
+# stops the program, but version 1 ran without a complaint. In class, this is a good place for a break.
 #
 # ### Who looks at whom
 #
 # Collect the weights of every word and draw them. Each row is one word that asks. Each column is a word
-# that it looks at. Look for the darkest and the lightest field of each row.
+# that it looks at. Look for the darkest field of each row.
 
 # %%
-def all_weights(words, W_Q, W_K, W_V):
-    keys, values = [word @ W_K for word in words], [word @ W_V for word in words]
-    return torch.stack([attend(word @ W_Q, keys, values)[1] for word in words])  # (S, S)
+def all_weights(words, W_Q, W_K):
+    keys = [word @ W_K for word in words]
+    return torch.stack([attend(word @ W_Q, keys, keys)[1] for word in words])  # (S, S)
 
 
-names = ["the", "dog", "barks"]
-weights = all_weights(words, small_W_Q, small_W_K, small_W_V)  # (S, S)
+weights = all_weights(words, small_W_Q, small_W_K)  # (S, S)
 fig = plots.attention_map(weights, names, names, title="Attention weights of three words")
 plots.show(
     fig,
-    alt="Heat map of the attention weights of the, dog and barks. The row of the has its largest weight at "
-    "dog. Each row adds up to 1.",
+    alt="Heat map of the attention weights of der, Hund and bellt. The darkest field of the row of der is at "
+    "Hund, those of the rows of Hund and bellt are at der.",
 )
-assert torch.allclose(weights.sum(dim=1), torch.ones(3)), "each row must add up to 1"
+print("rows add up to   ", [round(number, 2) for number in weights.sum(dim=1).tolist()])
+print("columns add up to", [round(number, 2) for number in weights.sum(dim=0).tolist()])
+assert weights.argmax(dim=1).tolist() == [1, 0, 0], "der looks at Hund, Hund and bellt look at der"
 
 # %% [markdown]
-# The row of `the` has its largest weight at `dog`, as you computed. Each row adds up to 1, and a check has
-# confirmed it. The columns do not: a word may be looked at by everyone or by no one.
+# `der` looks mostly at `Hund`, and `Hund` and `bellt` look mostly at `der`. `Hund` hardly looks at itself.
+# Each row adds up to 1. The columns do not: one word may be looked at a lot and another little.
 #
-# ### How large should the matrices be?
+# ### How large should the entries be?
 #
-# In the paper's size the matrices are random at first. `torch.randn` makes numbers of size 1. You divided
-# them by $\sqrt{512}$ above, without a reason. Compare three sizes on five random words of 512 numbers. The
-# question: how do the weights of word 1 spread over the five words?
+# In the paper's size the matrices are random at first, and `torch.randn` makes entries of size 1. Above you
+# divided them by $\sqrt{512}$, without a reason. Try three divisors on five random words, and see how large
+# the queries get and how the weights of word 1 spread over the five words.
 
 # %%
 torch.manual_seed(1)
 five = torch.randn(5, d_model)  # (S, D)
-raw = [torch.randn(d_model, d_k) for _ in range(3)]  # (D, dk) each
-sizes = {"randn": 1.0, "randn / sqrt(512)": math.sqrt(d_model), "randn / 100": 100.0}
+raw_W_Q, raw_W_K, raw_W_V = (torch.randn(d_model, d_k) for _ in range(3))  # (D, dk) each
+divisors = {"randn": 1.0, "randn / sqrt(512)": math.sqrt(d_model), "randn / 100": 100.0}
 
-by_size = {name: all_weights(five, *(W / size for W in raw)) for name, size in sizes.items()}  # (S, S) each
-for name, weights in by_size.items():
-    print(f"{name:18} weights of word 1: {[f'{weight:.2f}' for weight in weights[0].tolist()]}")
+maps = {}
+for name, divisor in divisors.items():
+    maps[name] = all_weights(five, raw_W_Q / divisor, raw_W_K / divisor)  # (S, S)
+    spread = (five @ raw_W_Q / divisor).std()
+    print(f"{name:18} queries of size {spread:5.2f}  weights {[f'{w:.2f}' for w in maps[name][0].tolist()]}")
 
 # %% [markdown]
-# The figure shows all five words. Look at the contrast inside each row: one dark field, a mix, or five
-# equal ones.
+# One number of a query is a sum of 512 products. Such a sum grows like $\sqrt{512}$, which is about 23.
+# Dividing by it brings the query back to size 1, the size of the words.
+#
+# The figure shows the weights of all five words. Look at the contrast inside each row: one dark field, a
+# mix, or five equal ones.
 
 # %%
 fig, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
-numbers = [f"{i}" for i in range(1, 6)]
-for ax, (name, weights) in zip(axes, by_size.items(), strict=True):
+numbers = ["1", "2", "3", "4", "5"]
+for ax, (name, weights) in zip(axes, maps.items(), strict=True):
     plots.attention_map(weights, numbers, numbers, ax=ax, title=name)
 plots.show(
     fig,
@@ -396,38 +415,53 @@ plots.show(
     "four of 0. With randn divided by the root of 512 the weights are mixed. With randn divided by 100 all "
     "weights are close to 0.2.",
 )
+largest = {name: weights.max(dim=1).values.mean().item() for name, weights in maps.items()}
+print("mean of the largest weight in each row:", {name: round(weight, 2) for name, weight in largest.items()})
 
 # %% [markdown]
 # With `randn` each row has one weight of 1 and four of 0: every word looks at a single word. With `randn /
 # 100` all weights are about equal: every word looks everywhere alike. In between, with `randn / sqrt(512)`,
-# words differ and each keeps a share. The next cell puts the picture into numbers: the largest weight of
-# each row, averaged over the rows.
+# the weights are mixed. The check puts that into bounds.
 
 # %%
-for name, weights in by_size.items():
-    print(f"{name:18} mean largest weight {weights.max(dim=1).values.mean():.2f}")
-
-largest = [weights.max(dim=1).values.mean().item() for weights in by_size.values()]
-assert largest[0] > 0.99, "large matrices should give one-hot weights"
-assert abs(largest[2] - 0.2) < 0.05, "small matrices should give equal weights"
-assert 0.25 < largest[1] < 0.75, "the matrices in between should give mixed weights"
+assert largest["randn"] > 0.99, "entries of size 1 give one weight of 1"
+assert 0.3 < largest["randn / sqrt(512)"] < 0.8, "in between the weights are mixed"
+assert largest["randn / 100"] < 0.25, "small entries give five weights near 1/5"
+print("one weight of 1, a mix, five equal ones: checked")
 
 # %% [markdown]
-# Both extremes are a bad start for training, which works by small nudges. Nudge one score by 0.1 and see
-# how far the attention weights of word 1 move.
+# Why are the extremes bad? Training works by small nudges: it changes a score a little and follows what
+# helps. Add 0.1 to the score of word 3, and see how far the weights of word 1 move.
 
 # %%
-for name, size in sizes.items():
-    query = five[0] @ (raw[0] / size)  # (dk,)
-    scores = torch.stack([query @ (word @ (raw[1] / size)) for word in five]) / math.sqrt(d_k)  # (S,)
-    nudged = scores.clone()
-    nudged[1] += 0.1
-    moved = (nudged.softmax(dim=0) - scores.softmax(dim=0)).abs().max()
+for name, divisor in divisors.items():
+    W_Q, W_K = raw_W_Q / divisor, raw_W_K / divisor  # (D, dk) each
+    query = five[0] @ W_Q  # (dk,)
+    scores = torch.stack([query @ (word @ W_K) for word in five]) / math.sqrt(d_k)  # (S,)
+    nudge = torch.tensor([0.0, 0.0, 0.1, 0.0, 0.0])  # (S,)
+    moved = ((scores + nudge).softmax(dim=0) - scores.softmax(dim=0)).abs().max()
     print(f"{name:18} scores {scores.min():8.2f} to {scores.max():6.2f}  weights move by {moved:.4f}")
+    assert (moved == 0) == (name == "randn"), "only randn should block the nudge"
 
 # %% [markdown]
-# With `randn` the scores are hundreds apart, and a nudge changes no weight. Training would have nothing to
-# follow. With `randn / 100` the nudge is felt, but the scores hardly differ, so the words all look alike.
+# With `randn` the scores are hundreds apart, and the nudge changes nothing. Training has no direction to
+# follow. The small entries of `randn / 100` let the nudge through. Their price is another one: all words
+# mix the five values in the same way, so the outputs hardly differ. Measure it, against the values
+# themselves.
+
+# %%
+values = five @ raw_W_V / math.sqrt(d_model)  # (S, dv)
+for name, weights in maps.items():
+    outputs = weights @ values  # (S, dv): each row mixes the values by its weights
+    share = outputs.std(dim=0).mean() / values.std(dim=0).mean()
+    print(f"{name:18} the outputs differ {share:.2f} times as much as the values")
+
+assert share < 0.1, "the last one, randn / 100, should make all outputs alike"
+
+# %% [markdown]
+# With `randn / 100` the five outputs are nearly the same vector: the words have lost what tells them apart.
+# So you start with $\sqrt{d_{model}}$: scores of a size where a nudge counts, and words that stay
+# different.
 #
 # ### Put it into the whole model
 #
@@ -454,14 +488,22 @@ before = first_output_moves(model.encode, source)
 model.encoders[0].self_attention = LoopAttention(512, 64)
 after = first_output_moves(model.encode, source)
 
-print("output", tuple(model(source, target).shape))
-print("word 3 changes, the memory of word 1 moves:  before", before > 1e-6, "  after", after > 1e-6)
+print("output", tuple(model(source, target).shape))  # (T, D)
+print("the memory of word 1 notices word 3:  before", before > 1e-6, "  after", after > 1e-6)
 assert before < 1e-6 < after, "only with attention should word 1 notice word 3"
 
 # %% [markdown]
 # The whole model still runs, and one property has changed. Before, the memory of word 1 did not know about
-# word 3. Now it does. There is also something wrong with this layer: its matrices cannot be trained. You
-# find out why in the next notebook.
+# word 3. Now it does. One more number: count the parameters of the new part.
+
+# %%
+n_parameters = sum(parameter.numel() for parameter in model.encoders[0].self_attention.parameters())
+print("parameters of LoopAttention:", n_parameters)
+assert n_parameters == 0, "the fault: PyTorch finds none of the three matrices"
+
+# %% [markdown]
+# None. It holds three matrices, and PyTorch does not know that they should be trained. The next notebook
+# mends that.
 #
 # ## Recap
 #
@@ -476,56 +518,57 @@ assert before < 1e-6 < after, "only with attention should word 1 notice word 3"
 #
 # Replace the `...` and run the cell. The check answers at once.
 #
-# **1. Predict.** Three scores are all 4.0. What are the three attention weights? Write a list of three
-# numbers.
+# **1. On paper.** A fourth word asks with the query `[1, 1]`. It may look at `der`, `Hund` and `bellt`,
+# whose keys are `[1, 2]`, `[2, 0]` and `[1, 1]`. Which three attention weights does it get? Two decimals
+# are enough; a pocket calculator is allowed.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
-three_weights = [1 / 3, 1 / 3, 1 / 3]
+fourth_word_weights = [0.50, 0.25, 0.25]
 ### END SOLUTION
 
-checks.equal_scores(three_weights)
+checks.weights_on_paper(fourth_word_weights)
 
 # %% [markdown]
-# **2. Implement.** Write the softmax of a vector so that it also survives a score of 1000. Do not use
-# PyTorch's.
+# **2. Implement.** Write the softmax of a vector so that it also survives a score of 1000. Write it
+# yourself, without PyTorch's `softmax`.
 
 # %% tags=["exercise"]
 def my_softmax(scores):
     ### BEGIN SOLUTION
-    powers = torch.exp(scores - scores.max())
-    return powers / powers.sum()
+    exponentials = torch.exp(scores - scores.max())
+    return exponentials / exponentials.sum()
     ### END SOLUTION
 
 
 checks.stable_softmax(my_softmax)
 
 # %% [markdown]
-# **3. Implement.** Return the scores of one query `(dk,)` with all keys `(S, dk)`, divided as in the paper.
-# No softmax yet.
-
-# %% tags=["exercise"]
-def my_scores(query, keys):
-    ### BEGIN SOLUTION
-    return torch.stack([query @ key for key in keys]) / math.sqrt(len(query))
-    ### END SOLUTION
-
-
-checks.scaled_scores(my_scores)
-
-# %% [markdown]
-# **4. Implement.** Return the output `(dv,)` of one word: mix the values `(S, dv)`. You may use your two
-# functions.
+# **3. Implement.** Return the output `(dv,)` of one word, and nothing else: a query `(dk,)` looks at keys
+# `(S, dk)` with values `(S, dv)`. Divide by the root of the query's own width.
 
 # %% tags=["exercise"]
 def my_attend(query, keys, values):
     ### BEGIN SOLUTION
-    weights = my_softmax(my_scores(query, keys))
+    scores = torch.stack([query @ key for key in keys]) / math.sqrt(len(query))
+    weights = torch.softmax(scores, dim=0)
     return sum(weight * value for weight, value in zip(weights, values, strict=True))
     ### END SOLUTION
 
 
 checks.one_word_attention(my_attend)
+
+# %% [markdown]
+# **4. Steer it.** `der` looks mostly at `Hund`. Change *one* entry of `small_W_K` so that `der` looks
+# mostly at `bellt`. Give the row, the column (both counted from 0) and the new number. The words and
+# matrices are those of stages 04 and 05.
+
+# %% tags=["exercise"]
+### BEGIN SOLUTION
+row, column, number = 2, 0, 5.0
+### END SOLUTION
+
+checks.steer_attention([row, column, number])
 
 # %% [markdown]
 # **5. Write the check yourself.** `attention` is a function from words `(S, D)` to outputs `(S, D)`. Return

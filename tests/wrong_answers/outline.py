@@ -21,20 +21,13 @@ def forgets_the_result(blocks, words):
     return words
 
 
-def wrong_order(first, second):
-    return first.weight @ second.weight, second.weight @ first.bias + second.bias
-
-
-def bias_lost(first, second):
-    return second.weight @ first.weight, second.bias
-
-
-def biases_added(first, second):
-    return second.weight @ first.weight, first.bias + second.bias
-
-
 WRONG = {
-    "linear_parameters": [(512 * 512, "forgot the 512 biases"), (1024, "multiply")],
+    "linear_parameters": [
+        (512 * 64, "forgot the 64 biases"),
+        (512 * 64 + 512, "that comes out, not"),
+        (576, "multiply"),
+        ("32832", "without quotes"),
+    ],
     "outline_shape": [
         ((7, 512), "follows the target"),
         ((11, 512), "never joined"),
@@ -46,9 +39,15 @@ WRONG = {
         (forgets_the_result, "unchanged"),
     ],
     "six_layers": [
+        (lambda d_model: None, "returns nothing"),
         (lambda d_model: [nn.Linear(d_model, d_model) for _ in range(6)], "plain list"),
         (lambda d_model: nn.ModuleList([nn.Linear(d_model, d_model)] * 6), "same layer"),
         (lambda d_model: nn.ModuleList([nn.Linear(d_model, d_model) for _ in range(5)]), "not six"),
     ],
-    "merge": [(wrong_order, "wrong order"), (bias_lost, "is lost"), (biases_added, "multiply it")],
+    "doubling": [
+        ([[[2, 2], [2, 2]], [0, 0], 1024], "mixes the two"),
+        ([[[2, 0], [0, 2]], [2, 2], 1024], "nothing is to be added"),
+        ([[[2, 0], [0, 2]], [0, 0], 20], "do not add"),
+        ([[2, 2], [0, 0], 1024], "two rows of two"),
+    ],
 }
