@@ -28,23 +28,29 @@ def check_mask(mask, scores):
     """Raise TypeError or ValueError unless `mask` is boolean and broadcasts to the shape of `scores`."""
     if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool:
         kind = mask.dtype if isinstance(mask, torch.Tensor) else type(mask).__name__
-        raise TypeError(f"the mask is {kind}, expected a boolean tensor, True = may attend. Try mask.bool().")
+        raise TypeError(
+            f"the mask is {kind}, expected a boolean tensor, True = may attend. Of a list make "
+            "torch.tensor(mask); of numbers that are added to the scores (0 or -inf), mask == 0. In "
+            "nn.MultiheadAttention True means the opposite: ~mask."
+        )
     fits = mask.dim() <= scores.dim() and all(
         have in (1, want) for have, want in zip(reversed(mask.shape), reversed(scores.shape), strict=False)
     )
     if not fits:
         raise ValueError(
             f"the mask has shape {tuple(mask.shape)}, which does not broadcast to the scores "
-            f"{tuple(scores.shape)} = (batch, heads, queries, keys). "
+            f"{tuple(scores.shape)}, with queries and keys last. "
             "Use (T, S) for one mask for all, or (B, 1, T, S) or (B, 1, 1, S) for one per sentence."
         )
 
 
 def check_ids(ids, vocab_size, max_len):
-    """Raise TypeError or ValueError unless `ids` is a non-empty batch `(B, L)` of ids the model knows."""
+    """Raise TypeError or ValueError unless `ids` is a batch `(B, L)` of ids that the model knows."""
     if not isinstance(ids, torch.Tensor) or ids.dtype not in (torch.int64, torch.int32):
         kind = ids.dtype if isinstance(ids, torch.Tensor) else type(ids).__name__
-        raise TypeError(f"token ids are {kind}, expected a tensor of integers. Try torch.tensor(ids).")
+        raise TypeError(
+            f"token ids are {kind}, expected a tensor of int64. Try torch.as_tensor(ids, dtype=torch.long)."
+        )
     if ids.dim() != 2:
         raise ValueError(
             f"token ids have shape {tuple(ids.shape)}, expected (batch, length). "
@@ -54,16 +60,21 @@ def check_ids(ids, vocab_size, max_len):
         raise ValueError(
             f"an empty batch of shape {tuple(ids.shape)}: pass at least one sentence of one token."
         )
-    if ids.shape[1] > max_len:
-        raise ValueError(
-            f"a sentence of {ids.shape[1]} tokens is longer than max_len={max_len}. "
-            "Cut or split the sentence, or build the model with a larger max_len."
-        )
+    check_length(ids.shape[1], max_len)
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high >= vocab_size:
         raise ValueError(
             f"token id {low if low < 0 else high} is outside the vocabulary of {vocab_size} ids (0 to "
             f"{vocab_size - 1}). Was the sentence encoded with another tokeniser?"
+        )
+
+
+def check_same_batch(tgt, memory):
+    """Raise ValueError unless target ids `(B, T)` and memory `(B, S, D)` hold equally many sentences."""
+    if len(tgt) != len(memory):
+        raise ValueError(
+            f"{len(tgt)} target sentences meet {len(memory)} source sentences. "
+            "Pass one target for each source."
         )
 
 
@@ -76,11 +87,16 @@ def check_length(length, max_len):
         )
 
 
-def check_joint_vocabulary(src_vocab_size, tgt_vocab_size, pad_id):
-    """Raise ValueError unless the vocabulary sizes are positive and hold the padding id."""
+def check_sizes(src_vocab_size, tgt_vocab_size, n_layers, pad_id):
+    """Raise ValueError unless there are words and layers, and the padding id is in both vocabularies."""
     smallest = min(src_vocab_size, tgt_vocab_size)
+    if smallest < 1 or n_layers < 1:
+        raise ValueError(
+            f"vocabularies of {src_vocab_size} and {tgt_vocab_size} ids and n_layers={n_layers}: "
+            "each must be at least 1."
+        )
     if not 0 <= pad_id < smallest:
         raise ValueError(
             f"pad_id={pad_id} is outside a vocabulary of {smallest} ids. "
-            f"Choose a pad_id from 0 to {smallest - 1}, and vocabulary sizes of at least 1."
+            f"Choose a pad_id from 0 to {smallest - 1}."
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from helpers.model import Transformer
 
@@ -24,8 +24,10 @@ def write_tensors(path, tensors, about):
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: t.contiguous() for name, t in tensors.items()}, part, {"about": json.dumps(about)})
-        with open(part, "rb+") as file:
+        content = save({name: t.contiguous() for name, t in tensors.items()}, {"about": json.dumps(about)})
+        with open(part, "wb") as file:
+            file.write(content)
+            file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
     except (OSError, SafetensorError) as error:

@@ -6,10 +6,12 @@ The corpus that needs no download is in `helpers.grammar`.
 
 import gzip
 import hashlib
+import http.client
 import os
 import random
 import urllib.error
 import urllib.request
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,48 +83,69 @@ def checked_text(path, sha256):
     """The uncompressed bytes of `path`, or None if the file is missing, damaged or another one."""
     try:
         text = gzip.decompress(path.read_bytes())
-    except (FileNotFoundError, gzip.BadGzipFile, EOFError, OSError, ValueError):
+    except (OSError, EOFError, zlib.error):
         return None
     return text if hashlib.sha256(text).hexdigest() == sha256 else None
 
 
 def download(url, part, timeout=20):
     """Download `url` to the file `part` with a progress bar, going on where an earlier try broke off."""
-    from tqdm.auto import tqdm
-
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         have = part.stat().st_size if part.exists() else 0
-        request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-        with urllib.request.urlopen(request, timeout=timeout) as response:
-            resumed = response.status == 206
-            total = int(response.headers.get("Content-Length") or 0) + (have if resumed else 0)
-            bar = tqdm(total=total or None, initial=have if resumed else 0, unit="B", unit_scale=True,
-                       desc=part.stem, disable=quiet())  # fmt: skip
-            with bar, open(part, "ab" if resumed else "wb") as file:
-                while chunk := response.read(1 << 16):
-                    file.write(chunk)
-                    bar.update(len(chunk))
-    except urllib.error.HTTPError as error:
-        if (
-            error.code == 416
-        ):  # the part is as long as the file: whole, or a wrong one that the checksum will find
-            return part
-        raise ConnectionError(f"{url} answered {error.code} {error.reason}. {WITHOUT_DOWNLOAD}") from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", error)
-        raise ConnectionError(f"cannot reach {url} ({reason}). {WITHOUT_DOWNLOAD}") from error
+        with open(part, "ab") as file:
+            whole = fetch(url, file, have, timeout)
+    except ConnectionError:
+        if not part.stat().st_size:
+            part.unlink()
+        raise
     except OSError as error:
         raise OSError(
-            f"cannot write to the cache folder {part.parent} ({error.strerror}). "
-            "Free some space, or set the environment variable TRANSFORMER_DATA to a folder you may write to."
+            f"cannot write to the cache folder {part.parent} ({error.strerror}). Free some space, or set the "
+            "environment variable TRANSFORMER_DATA to a folder you may write to."
         ) from error
-    if total and part.stat().st_size < total:
+    if whole and part.stat().st_size < whole:
         raise ConnectionError(
-            f"the download of {url} broke off after {part.stat().st_size} of {total} bytes. "
-            "What has come is kept: call again to go on."
+            f"the download of {url} broke off after {part.stat().st_size} of {whole} bytes. What has come is "
+            "kept: call again to go on."
         )
     return part
+
+
+def fetch(url, file, have, timeout):
+    """Append what `file` lacks after its first `have` bytes; returns the whole length, or 0."""
+    from tqdm.auto import tqdm
+
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # nothing is left to send; the checksum will tell what the part is
+            return have
+        raise ConnectionError(f"{url} answered {error.code} {error.reason}. {WITHOUT_DOWNLOAD}") from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise ConnectionError(f"cannot reach {url} ({reason}). {WITHOUT_DOWNLOAD}") from error
+    with response:
+        if response.status != 206:  # the source sends everything again
+            file.truncate(0)
+            have = 0
+        length = int(response.headers.get("Content-Length") or 0)
+        whole = have + length if length else 0
+        with tqdm(total=whole or None, initial=have, unit="B", unit_scale=True, disable=quiet()) as bar:
+            while chunk := read_chunk(response, url):
+                file.write(chunk)
+                bar.update(len(chunk))
+    return whole
+
+
+def read_chunk(response, url):
+    try:
+        return response.read(1 << 16)
+    except (OSError, http.client.HTTPException) as error:
+        raise ConnectionError(
+            f"the download of {url} broke off ({error}). What has come is kept: call again to go on."
+        ) from error
 
 
 WITHOUT_DOWNLOAD = (
@@ -142,8 +165,8 @@ def quiet():
 def train_tokenizer(sentences, vocab_size):
     """Learn byte-pair subwords (section 5.1) from `sentences`, German and English together.
 
-    A word's first piece starts with "\u2581" in place of the space before it; punctuation stands alone; a
-    character never seen becomes `<unk>`. Ids 0 to 3 are `<pad>`, `<s>`, `</s>` and `<unk>`.
+    "\u2581" stands for the space before a word; punctuation stands alone; a character never seen becomes
+    `<unk>`. Ids 0 to 3 are `<pad>`, `<s>`, `</s>` and `<unk>`; no text is encoded to the first three.
 
     Raises:
         ValueError: no sentences, or a vocabulary too small for the characters in them.
@@ -165,6 +188,7 @@ def train_tokenizer(sentences, vocab_size):
     tokenizer.decoder = decoders.Metaspace()
     trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=SPECIAL_TOKENS, show_progress=False)
     tokenizer.train_from_iterator(sentences, trainer)
+    tokenizer.encode_special_tokens = True  # "</s>" in a text is text
     return tokenizer
 
 

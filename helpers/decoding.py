@@ -3,10 +3,9 @@
 import torch
 
 from helpers.data import BOS_ID, EOS_ID, pad
-from helpers.model import padding_mask
+from helpers.model import eval_mode, padding_mask
 
 
-@torch.no_grad()
 def greedy_decode(model, src, max_len=None):
     """Take the most likely next token again and again until `</s>`.
 
@@ -17,19 +16,19 @@ def greedy_decode(model, src, max_len=None):
     Returns:
         A list of B lists of target ids, without `<s>` and `</s>`.
     """
-    training = model.training
-    model.eval()
-    memory, src_mask = model.encode(src), padding_mask(src, model.pad_id)  # (B, S, D), (B, 1, 1, S)
-    limit = (src != model.pad_id).sum(1) + 50 if max_len is None else torch.full((len(src),), max_len)  # (B,)
-    limit = limit.to(src.device).clamp(max=model.max_len)
+    if max_len is not None and max_len < 1:
+        raise ValueError(f"max_len={max_len}: allow at least 1 token.")
+    limit = (src != model.pad_id).sum(1) + 50 if max_len is None else torch.full_like(src[:, 0], max_len)
+    limit = limit.clamp(max=model.max_len)  # (B,)
     tgt = torch.full((len(src), 1), BOS_ID, device=src.device)  # (B, 1)
     done = torch.zeros(len(src), dtype=torch.bool, device=src.device)  # (B,)
-    while not done.all():
-        logits = model.decode(tgt, memory, src_mask)[:, -1]  # (B, V)
-        token = logits.argmax(-1).masked_fill(done, EOS_ID)  # (B,)
-        tgt = torch.cat([tgt, token[:, None]], dim=1)  # (B, T + 1)
-        done |= (token == EOS_ID) | (tgt.shape[1] > limit)
-    model.train(training)
+    with eval_mode(model):
+        memory, src_mask = model.encode(src), padding_mask(src, model.pad_id)  # (B, S, D), (B, 1, 1, S)
+        while not done.all():
+            logits = model.decode(tgt, memory, src_mask)[:, -1]  # (B, V)
+            token = logits.argmax(-1).masked_fill(done, EOS_ID)  # (B,)
+            tgt = torch.cat([tgt, token[:, None]], dim=1)  # (B, T + 1)
+            done |= (token == EOS_ID) | (tgt.shape[1] > limit)
     rows = [row[1:] for row in tgt.tolist()]
     return [row[: row.index(EOS_ID)] if EOS_ID in row else row for row in rows]
 
@@ -40,7 +39,8 @@ def translate_batch(model, tokenizer, sentences, batch_size=64):
     Raises:
         ValueError: a sentence of more tokens than the model has positions for.
     """
-    rows = [e.ids for e in tokenizer.encode_batch(list(sentences))]
+    device = next(model.parameters()).device
+    rows = [e.ids for e in tokenizer.encode_batch([s.strip() for s in sentences])]
     for sentence, row in zip(sentences, rows, strict=True):
         if len(row) + 1 > model.max_len:
             raise ValueError(
@@ -51,7 +51,7 @@ def translate_batch(model, tokenizer, sentences, batch_size=64):
     order = sorted((i for i in range(len(rows)) if rows[i]), key=lambda i: len(rows[i]))
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        src = pad([[*rows[i], EOS_ID] for i in chosen])  # (B, S)
+        src = pad([[*rows[i], EOS_ID] for i in chosen]).to(device)  # (B, S)
         for i, ids in zip(chosen, greedy_decode(model, src), strict=True):
             answers[i] = tokenizer.decode(ids)
     return answers

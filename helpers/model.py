@@ -14,9 +14,10 @@ from helpers.arguments import (
     check_even,
     check_heads,
     check_ids,
-    check_joint_vocabulary,
     check_length,
     check_mask,
+    check_same_batch,
+    check_sizes,
 )
 
 
@@ -52,8 +53,9 @@ class MultiHeadAttention(nn.Module):
     """Several attention heads side by side (section 3.2.2).
 
     Called as `(query, key, value, mask=None)` with query `(B, T, D)`, key and value `(B, S, D)` and a boolean
-    mask (True = may attend) that broadcasts to `(B, H, T, S)`; returns `(B, T, D)`. A query that may attend
-    to nothing gets the bias of the last projection. See `record_attention` for the weights.
+    mask (True = may attend) that broadcasts to `(B, H, T, S)`; returns `(B, T, D)`. Without B works too. A
+    query that may attend to nothing gets the bias of the last projection. See `record_attention` for the
+    weights.
 
     Raises:
         ValueError: `d_model` is not divisible by `n_heads`, or the mask does not fit.
@@ -73,7 +75,7 @@ class MultiHeadAttention(nn.Module):
     def split_heads(self, x):
         """`(B, L, D)` to `(B, H, L, dk)`."""
         x = x.unflatten(-1, (self.n_heads, -1))  # (B, L, H, dk)
-        return x.transpose(1, 2)  # (B, H, L, dk)
+        return x.transpose(-3, -2)  # (B, H, L, dk)
 
     def forward(self, query, key, value, mask=None):
         query = self.split_heads(self.query(query))  # (B, H, T, dk)
@@ -81,7 +83,7 @@ class MultiHeadAttention(nn.Module):
         value = self.split_heads(self.value(value))  # (B, H, S, dk)
         weights = attention_weights(query, key, mask)  # (B, H, T, S)
         heads = self.dropout(weights) @ value  # (B, H, T, dk)
-        joined = heads.transpose(1, 2).flatten(-2)  # (B, T, D)
+        joined = heads.transpose(-3, -2).flatten(-2)  # (B, T, D)
         return self.projection(joined)
 
 
@@ -210,7 +212,8 @@ class Transformer(nn.Module):
     """The encoder-decoder Transformer: token ids `(B, S)` and `(B, T)` to logits `(B, T, V)`.
 
     With `tie_weights=True` the output layer shares the target embedding's weights, and a joint vocabulary
-    (equal sizes) shares the source embedding too (section 3.4). The defaults are the paper's base model.
+    (equal sizes) shares the source embedding too (section 3.4). The default sizes are the paper's base model;
+    dropout also falls on attention weights and inside the feed-forward part, as in the authors' own code.
 
     Raises:
         ValueError: ids outside the vocabulary, a sentence longer than `max_len`, an empty batch, sizes that
@@ -223,7 +226,7 @@ class Transformer(nn.Module):
         norm_first=False, tie_weights=True, max_len=512, pad_id=0,
     ):  # fmt: skip
         super().__init__()
-        check_joint_vocabulary(src_vocab_size, tgt_vocab_size, pad_id)
+        check_sizes(src_vocab_size, tgt_vocab_size, n_layers, pad_id)
         sizes = (d_model, n_heads, d_ff, n_layers, dropout, norm_first)
         self.pad_id, self.max_len, self.scale = pad_id, max_len, math.sqrt(d_model)
         self.src_embedding = nn.Embedding(src_vocab_size, d_model)
@@ -259,12 +262,25 @@ class Transformer(nn.Module):
 
     def decode(self, tgt, memory, src_mask):
         """Target ids `(B, T)`, memory `(B, S, D)` and its mask `(B, 1, 1, S)` to logits `(B, T, V)`."""
+        check_same_batch(tgt, memory)
         mask = causal_mask(tgt.shape[-1]).to(tgt.device) & padding_mask(tgt, self.pad_id)  # (B, 1, T, T)
         x = self.decoder(self.embed(tgt, self.tgt_embedding), memory, mask, src_mask)  # (B, T, D)
         return self.output(x)  # (B, T, V)
 
     def forward(self, src, tgt):
         return self.decode(tgt, self.encode(src), padding_mask(src, self.pad_id))
+
+
+@contextmanager
+def eval_mode(model):
+    """Put the model into eval mode, without gradients, and leave its mode as it was."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield model
+    finally:
+        model.train(training)
 
 
 @contextmanager

@@ -12,12 +12,13 @@ import sys
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
 
-from helpers.checkpoints import save_model
-from helpers.data import encode_pairs, multi30k, train_tokenizer
+from helpers.checkpoints import load_model, save_model
+from helpers.data import bucketed_batches, encode_pairs, multi30k, train_tokenizer
 from helpers.decoding import translate_batch
 from helpers.model import Transformer
-from helpers.training import TrainingConfig, train
+from helpers.training import TrainingConfig, evaluate, train
 
 EXAMPLE = """example:
   python -m helpers.train --data grammar --out my-model
@@ -145,8 +146,8 @@ def write_card(folder, card):
         f"stored in float16,\n  with a joint subword vocabulary of {card['sizes']['src_vocab_size']:,}"
     )
     course = (
-        f"{training['epochs']} epochs, {training['steps']:,} steps, {training['minutes']} minutes, "
-        f"seed {training['seed']}, on {training['machine']},\n  PyTorch {training['torch']}"
+        f"{training['epochs']} epochs, {training['steps']:,} steps, {training['minutes']} minutes "
+        f"of update steps, seed {training['seed']}, on {training['machine']},\n  PyTorch {training['torch']}"
     )
     scores = (
         "`sacrebleu` and `sacrebleu_lowercase` compare detokenised text; "
@@ -188,7 +189,7 @@ def main(arguments=None):
             setattr(args, name, value)
     args.d_ff = args.d_ff or 2 * args.d_model
     try:
-        return run(args, list(sys.argv[1:] if arguments is None else arguments))
+        return run(args)
     except KeyboardInterrupt:
         print(
             "\nInterrupted. The same command with --resume goes on from the last checkpoint.", file=sys.stderr
@@ -199,21 +200,24 @@ def main(arguments=None):
         return 1
 
 
-def run(args, arguments):
+def run(args):
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
+    files = [out / "checkpoint.safetensors", out / "model.safetensors"]
+    if not args.resume and any(file.exists() for file in files):
+        raise FileExistsError(
+            f"{out} holds a training already. Add --resume to go on, or choose another folder."
+        )
+    names = ("epochs", "max_tokens", "peak_lr", "warmup_steps", "average_last", "seed", "bfloat16")
+    config = TrainingConfig(**{name: getattr(args, name) for name in names})
     pairs, valid, test = load_splits(args.data, args.direction)
     tokenizer = train_tokenizer((s for pair in pairs for s in pair), args.vocab_size)
-    tokenizer.save(str(out / "tokenizer.json.part"))
-    os.replace(out / "tokenizer.json.part", out / "tokenizer.json")
 
     size = tokenizer.get_vocab_size()
     names = ("d_model", "n_heads", "d_ff", "n_layers", "dropout", "norm_first")
     sizes = {"src_vocab_size": size, "tgt_vocab_size": size} | {name: getattr(args, name) for name in names}
     torch.manual_seed(args.seed)
     model = Transformer(**sizes)
-    names = ("epochs", "max_tokens", "peak_lr", "warmup_steps", "average_last", "seed", "bfloat16")
-    config = TrainingConfig(**{name: getattr(args, name) for name in names})
 
     def report(epoch, history):
         print(
@@ -226,29 +230,52 @@ def run(args, arguments):
         model, encode_pairs(pairs, tokenizer), config, valid=encode_pairs(valid, tokenizer),
         checkpoint=out / "checkpoint.safetensors", resume=args.resume, on_epoch=report,
     )  # fmt: skip
+    tokenizer.save(str(out / "tokenizer.json.part"))
+    os.replace(out / "tokenizer.json.part", out / "tokenizer.json")
     save_model(out / "model.safetensors", model, sizes)
+    card = make_card(args, out, sizes, history, len(pairs), valid, test)
+    write_card(out, card)
+    print(json.dumps(card["scores"], indent=2), file=sys.stderr)
+    return 0
 
+
+def make_card(args, folder, sizes, history, n_pairs, valid, test):
+    """Measure the model as it lies in `folder`, float16 and averaged, and say how it came about."""
+    model = load_model(folder / "model.safetensors")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     sources, references = zip(*test, strict=True)
     scores = score(translate_batch(model, tokenizer, sources), references, args.direction[-2:])
-    shown = [a for a in arguments if a != "--resume"]
-    shown[shown.index("--out") + 1 if "--out" in shown else -1] = "FOLDER" if "--out" in shown else shown[-1]
-    write_card(out, {
+    valid_batches = bucketed_batches(encode_pairs(valid, tokenizer), args.max_tokens)
+    return {
         "direction": args.direction,
         "data": TERMS[args.data],
-        "training_pairs": len(pairs),
+        "training_pairs": n_pairs,
         "test_pairs": len(test),
         "parameters": sum(p.numel() for p in model.parameters()),
         "sizes": sizes,
         "scores": scores,
         "training": {
-            "command": " ".join(["python -m helpers.train", *shown]),
-            "epochs": config.epochs, "steps": len(history.step), "minutes": round(history.seconds / 60),
-            "seed": config.seed, "machine": machine(), "torch": torch.__version__,
-            "valid_loss": round(history.valid_loss[-1], 3),
+            "command": command(args),
+            "epochs": args.epochs,
+            "steps": len(history.step),
+            "minutes": round(history.seconds / 60),
+            "seed": args.seed,
+            "machine": machine(),
+            "torch": torch.__version__,
+            "valid_loss": round(evaluate(model, valid_batches), 3),
         },
-    })  # fmt: skip
-    print(json.dumps(scores, indent=2), file=sys.stderr)
-    return 0
+    }
+
+
+def command(args):
+    """The command that makes this model: every option that was given or differs from the parser's default."""
+    parts = ["python -m helpers.train", "--out FOLDER"]
+    for name, value in vars(args).items():
+        if name in ("out", "resume") or value is False:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        parts.append(option if value is True else f"{option} {value}")
+    return " ".join(parts)
 
 
 if __name__ == "__main__":

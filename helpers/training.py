@@ -3,6 +3,7 @@
 The schedule, the optimiser and label smoothing are those of sections 5.3 and 5.4 of the paper.
 """
 
+import hashlib
 import math
 import time
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,8 @@ import torch
 from torch import nn
 
 from helpers.checkpoints import copy_parameters, read_tensors, write_tensors
-from helpers.data import PAD_ID, bucketed_batches, quiet
+from helpers.data import PAD_ID, Batch, bucketed_batches, quiet
+from helpers.model import eval_mode
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,16 @@ class TrainingConfig:
     average_last: int = 0  # average the weights at the end of so many last epochs (section 6.1)
     seed: int = 0  # order of the batches and dropout
     bfloat16: bool = False  # autocast: faster on CPUs that have it in hardware, slower elsewhere
+
+    def __post_init__(self):
+        for name, lowest in (("epochs", 1), ("max_tokens", 1), ("warmup_steps", 1), ("average_last", 0)):
+            if getattr(self, name) < lowest:
+                raise ValueError(f"{name}={getattr(self, name)}: choose at least {lowest}.")
+        if self.average_last > self.epochs:
+            raise ValueError(
+                f"average_last={self.average_last} epochs cannot be averaged in a training of {self.epochs}. "
+                "Choose a smaller number, or 0 for no average."
+            )
 
 
 @dataclass
@@ -53,6 +65,8 @@ def learning_rate(step, config):
 
 def token_loss(model, batch, label_smoothing=0.0):
     """Mean cross-entropy over the labels that are not padding, and how many of them the model gets right."""
+    device = next(model.parameters()).device
+    batch = Batch(*(ids.to(device) for ids in batch))
     logits = model(batch.src, batch.tgt_in).float()  # (B, T, V)
     loss = nn.functional.cross_entropy(
         logits.flatten(0, 1), batch.labels.flatten(), ignore_index=PAD_ID, label_smoothing=label_smoothing
@@ -61,17 +75,14 @@ def token_loss(model, batch, label_smoothing=0.0):
     return loss, right.sum().item()
 
 
-@torch.no_grad()
 def evaluate(model, batches):
-    """Mean cross-entropy in nats per token over `batches`, in eval mode; the model's mode stays as it was."""
-    training = model.training
-    model.eval()
+    """Mean cross-entropy in nats per token over `batches`, in eval mode; the mode is left as it was."""
     total, count = 0.0, 0
-    for batch in batches:
-        tokens = (batch.labels != PAD_ID).sum().item()
-        total += token_loss(model, batch)[0].item() * tokens
-        count += tokens
-    model.train(training)
+    with eval_mode(model):
+        for batch in batches:
+            tokens = (batch.labels != PAD_ID).sum().item()
+            total += token_loss(model, batch)[0].item() * tokens
+            count += tokens
     return total / count
 
 
@@ -92,7 +103,7 @@ def train(model, encoded, config, *, valid=None, checkpoint=None, resume=False, 
     """
     if not encoded:
         raise ValueError("no pairs to train on: pass a list of encoded pairs.")
-    run = Run(model, config)
+    run = Run(model, config, encoded)
     if checkpoint and Path(checkpoint).exists():
         if not resume:
             raise FileExistsError(f"{checkpoint} exists. Pass resume=True to go on from it, or delete it.")
@@ -128,14 +139,27 @@ def progress_bar(total, done):
     return tqdm(total=total, initial=done, desc="training", unit="step", disable=quiet() or None)
 
 
+def fingerprint(model, encoded):
+    """A short text that changes with the sizes of the model and with the pairs."""
+    simple = (bool, int, float, str)
+    sizes = [
+        (name, type(module).__name__, key, value)
+        for name, module in model.named_modules()
+        for key, value in vars(module).items()
+        if isinstance(value, simple) and key != "training"
+    ]
+    return hashlib.sha256(repr((sizes, encoded)).encode()).hexdigest()[:16]
+
+
 class Run:
     """The state of one training: everything that a checkpoint must hold to go on exactly."""
 
-    def __init__(self, model, config):
+    def __init__(self, model, config, encoded):
         self.model, self.config, self.history = model, config, History()
+        self.task = fingerprint(model, encoded)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.peak_lr, betas=(0.9, 0.98), eps=1e-9)
         self.epoch, self.position = 0, 0  # epochs finished, batches taken of the current one
-        self.average = {}
+        self.average, self.averaged = {}, 0  # the mean of the weights, and of how many epochs
 
     def step(self, batch):
         """One update on one batch."""
@@ -146,14 +170,15 @@ class Run:
         self.model.train()
         with torch.autocast(batch.src.device.type, torch.bfloat16, enabled=config.bfloat16):
             loss, right = token_loss(self.model, batch, config.label_smoothing)
-        if not loss.isfinite():
-            raise FloatingPointError(
-                f"the loss is {loss.item()} at step {len(history.step) + 1} "
-                f"with a learning rate of {rate:.2g}. Lower peak_lr or warm up for longer."
-            )
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+        length = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+        if not (loss + length).isfinite():
+            raise FloatingPointError(
+                f"at step {len(history.step) + 1}, with a learning rate of {rate:.2g}, the loss is "
+                f"{loss.item()} and its gradient has length {length.item()}. Start again with a lower "
+                "peak_lr or a longer warm-up, and without this checkpoint."
+            )
         self.optimizer.step()
         self.position += 1
         history.step.append(len(history.step) + 1)
@@ -165,11 +190,11 @@ class Run:
     def end_epoch(self, valid_batches):
         """Count the epoch, add to the average of the last weights, measure the loss on unseen pairs."""
         self.epoch, self.position = self.epoch + 1, 0
-        nth = self.epoch - (self.config.epochs - self.config.average_last)
-        if nth >= 1:
+        if self.epoch > self.config.epochs - self.config.average_last:
+            self.averaged += 1
             for name, p in self.model.named_parameters():
                 mean = self.average.setdefault(name, torch.zeros_like(p))
-                mean += (p.detach() - mean) / nth
+                mean += (p.detach() - mean) / self.averaged
         self.history.epoch_step.append(len(self.history.step))
         if valid_batches:
             self.history.valid_loss.append(evaluate(self.model, valid_batches))
@@ -187,13 +212,19 @@ class Run:
         for name, p in parameters.items():
             tensors |= {f"optimizer.{key}.{name}": t for key, t in self.optimizer.state[p].items()}
         tensors["rng"] = torch.get_rng_state()
-        about = {"config": asdict(self.config), "history": asdict(self.history)}
-        write_tensors(path, tensors, about | {"epoch": self.epoch, "position": self.position})
+        about = {"config": asdict(self.config), "history": asdict(self.history), "task": self.task}
+        about |= {"epoch": self.epoch, "position": self.position, "averaged": self.averaged}
+        write_tensors(path, tensors, about)
 
     def restore(self, path):
         """Read what `save` wrote into the model and this run."""
         tensors, about = read_tensors(path)
-        before, now = dict(about.get("config", {})), asdict(self.config)
+        if about.get("task") != self.task:
+            raise ValueError(
+                f"{path} belongs to another model or other sentences. "
+                "Use the same sizes and data, or another file."
+            )
+        before, now = dict(about["config"]), asdict(self.config)
         if before.pop("epochs", 0) != now.pop("epochs") and any(n.startswith("average.") for n in tensors):
             raise ValueError(
                 f"{path} has begun to average the last weights; the number of epochs is fixed now."
@@ -213,5 +244,5 @@ class Run:
         for name, p in self.model.named_parameters():
             self.optimizer.state[p] = {key: parts[key][name] for key in ("step", "exp_avg", "exp_avg_sq")}
         self.history = History(**about["history"])
-        self.epoch, self.position = about["epoch"], about["position"]
+        self.epoch, self.position, self.averaged = about["epoch"], about["position"], about["averaged"]
         torch.set_rng_state(rng)

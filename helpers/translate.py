@@ -14,6 +14,9 @@ from helpers.model import Transformer
 
 SHIPPED = Path(__file__).parent / "translator"
 
+# Between sentences: after . ! or ?, before a capital letter, but not in "am 3. Mai" or "Dr. Weiss".
+SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\d\.)(?<!\b[A-Z][a-z]\.)(?<!\bProf\.)\s+(?=[A-ZÄÖÜ])")
+
 EXAMPLE = """example:
   python -m helpers.translate "Zwei Hunde spielen im Schnee."
   python -m helpers.translate --file captions.de > captions.en
@@ -37,7 +40,7 @@ class Translator(NamedTuple):
         """
         if isinstance(texts, str):
             raise TypeError(f"{texts[:40]!r} is one string, expected a list of texts. Write [text].")
-        parts = [re.split(r"(?<=[.!?])\s+", text.strip()) for text in texts]
+        parts = [SENTENCE_END.split(text.strip()) for text in texts]
         answers = iter(translate_batch(self.model, self.tokenizer, [p for text in parts for p in text]))
         return [" ".join(next(answers) for _ in text) for text in parts]
 
@@ -55,9 +58,11 @@ def load_translator(folder=None):
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}: a model needs the tokeniser it was trained with.")
     try:
-        return Translator(model, Tokenizer.from_file(str(path)))
+        tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing more precise
         raise ValueError(f"{path} is damaged ({error}). Delete it and fetch or train it again.") from error
+    tokenizer.encode_special_tokens = True  # "</s>" in a text is text
+    return Translator(model, tokenizer)
 
 
 def build_parser():

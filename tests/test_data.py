@@ -103,7 +103,11 @@ def test_a_part_longer_than_the_file_does_not_stay(server):
     assert len(fetch(server)) == 120
 
 
-@pytest.mark.parametrize("damage", [b"", b"no gzip", PACKED["/val.de.gz"][:50]])
+WHOLE = PACKED["/val.de.gz"]
+FLIPPED = [WHOLE[:i] + bytes([WHOLE[i] ^ 255]) + WHOLE[i + 1 :] for i in range(0, len(WHOLE), 7)]
+
+
+@pytest.mark.parametrize("damage", [b"", b"no gzip", WHOLE[:50], *FLIPPED])
 def test_a_damaged_file_in_the_cache_is_fetched_again(server, damage):
     fetch(server)
     (server.folder / "val.de.gz").write_bytes(damage)
@@ -166,6 +170,7 @@ def test_special_ids_and_unknown_characters(tokenizer):
     assert UNK_ID in tokenizer.encode("猫").ids
     assert not set(range(4)) & set(tokenizer.encode("Ein Hund").ids)
     assert tokenizer.encode("").ids == []
+    assert not {0, 1, 2} & set(tokenizer.encode("</s> <pad><s>").ids)
 
 
 def test_both_ways_to_write_an_umlaut_are_one(tokenizer):

@@ -18,6 +18,7 @@ from helpers.model import (
     Transformer,
     attention_weights,
     causal_mask,
+    eval_mode,
     padding_mask,
     record_attention,
 )
@@ -126,6 +127,19 @@ def test_positions_follow_the_formula_and_are_not_stored():
     assert torch.equal(positions(x), x + positions.table[:5])
 
 
+def test_attention_of_one_sentence_needs_no_batch():
+    attention, x = MultiHeadAttention(8, 2), torch.rand(5, 8)
+    assert torch.allclose(attention(x, x, x), attention(x[None], x[None], x[None])[0], atol=1e-6)
+
+
+def test_eval_mode_is_left_even_by_an_error():
+    model = small().train()
+    with pytest.raises(ZeroDivisionError), eval_mode(model):
+        assert not model.training and not torch.is_grad_enabled()
+        raise ZeroDivisionError
+    assert model.training and torch.is_grad_enabled()
+
+
 def test_feed_forward_mixes_no_words():
     feed_forward, x = FeedForward(8, 16), torch.rand(2, 3, 8)
     by_word = torch.stack([feed_forward(x[:, i]) for i in range(3)], dim=1)
@@ -168,8 +182,11 @@ def test_attention_maps_of_every_layer_can_be_recorded():
         (lambda: small()(SRC[:0], TGT[:0]), ValueError, ["empty batch"]),
         (lambda: small()(SRC[:, :0], TGT), ValueError, ["empty batch"]),
         (lambda: small()(SRC[0], TGT[0]), ValueError, ["(batch, length)", "unsqueeze"]),
-        (lambda: small()(SRC.float(), TGT), TypeError, ["float32", "integers"]),
-        (lambda: small()(SRC.tolist(), TGT), TypeError, ["list", "torch.tensor"]),
+        (lambda: small()(SRC.float(), TGT), TypeError, ["float32", "int64"]),
+        (lambda: small()(SRC.tolist(), TGT), TypeError, ["list", "dtype=torch.long"]),
+        (lambda: small()(SRC, TGT[:1]), ValueError, ["1 target sentences meet 2"]),
+        (lambda: small(n_layers=0), ValueError, ["n_layers=0", "at least 1"]),
+        (lambda: small(tgt_vocab_size=0), ValueError, ["12 and 0"]),
         (
             lambda: PositionalEncoding(4, max_len=3)(torch.rand(1, 4, 4)),
             ValueError,
@@ -186,7 +203,7 @@ def test_bad_arguments(make, error, words):
 @pytest.mark.parametrize(
     ("mask", "error", "words"),
     [
-        (torch.ones(3, 3), TypeError, ["float32", "True = may attend", ".bool()"]),
+        (torch.ones(3, 3), TypeError, ["float32", "True = may attend", "mask == 0"]),
         ([[True]], TypeError, ["list"]),
         (torch.ones(4, 3, dtype=torch.bool), ValueError, ["(4, 3)", "(2, 4, 3, 3)"]),
         (torch.ones(2, 3, 3, dtype=torch.bool), ValueError, ["(2, 3, 3)", "(B, 1, T, S)"]),

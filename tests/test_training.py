@@ -98,6 +98,22 @@ def test_the_average_is_that_of_the_last_epochs():
         assert torch.allclose(mean, (second + third) / 2, atol=1e-6)
 
 
+def test_an_average_counts_the_epochs_that_it_has_seen(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    short = TrainingConfig(epochs=2, max_tokens=60, warmup_steps=5)
+    longer = TrainingConfig(epochs=3, max_tokens=60, warmup_steps=5, average_last=3)
+    model, ends = fresh(), []
+    train(model, copies(), short, checkpoint=path)
+    about = read_tensors(path)[1]
+    tensors, _ = read_tensors(path)
+    about["config"]["average_last"] = 3
+    write_tensors(path, tensors, about)
+    train(model, copies(), longer, checkpoint=path, resume=True, on_epoch=lambda *_: ends.append(1))
+    assert len(ends) == 1
+    last = {name: t for name, t in read_tensors(path)[0].items() if name.startswith("model.")}
+    assert all(torch.allclose(p, last[f"model.{name}"]) for name, p in model.named_parameters())
+
+
 def test_a_training_can_go_on_for_longer(tmp_path):
     path, config = (
         tmp_path / "checkpoint.safetensors",
@@ -124,9 +140,15 @@ def test_bad_trainings(tmp_path):
     with pytest.raises(ValueError, match="number of epochs is fixed"):
         other = TrainingConfig(**{**vars(CONFIG), "epochs": 5})
         train(fresh(), copies(), other, checkpoint=path, resume=True)
-    with pytest.raises(ValueError, match="parameters differ"):
-        train(Transformer(**{**SIZES, "d_ff": 16}), copies(), CONFIG, checkpoint=path, resume=True)
-    with pytest.raises(FloatingPointError, match="Lower peak_lr"):
+    for changed in ({"d_ff": 16}, {"n_heads": 4}, {"dropout": 0.5}, {"max_len": 64}):
+        with pytest.raises(ValueError, match="another model or other sentences"):
+            train(Transformer(**{**SIZES, **changed}), copies(), CONFIG, checkpoint=path, resume=True)
+    with pytest.raises(ValueError, match="another model or other sentences"):
+        train(fresh(), copies(61), CONFIG, checkpoint=path, resume=True)
+    for bad in ({"epochs": 0}, {"warmup_steps": 0}, {"average_last": -1}, {"average_last": 4}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            TrainingConfig(**{**vars(CONFIG), **bad})
+    with pytest.raises(FloatingPointError, match="lower peak_lr"):
         model = fresh()
         nn.init.constant_(model.tgt_embedding.weight, math.inf)
         train(model, copies(), CONFIG)
@@ -210,6 +232,11 @@ def test_greedy_decoding_follows_the_teacher_forced_argmax(copier):
         length = int((labels != 0).sum())
         if torch.equal(row[:length], labels[:length]):
             assert ids == labels[: length - 1].tolist()
+
+
+def test_decoding_needs_room():
+    with pytest.raises(ValueError, match="max_len=0"):
+        greedy_decode(fresh(), torch.tensor([[4, 2]]), max_len=0)
 
 
 def test_decoding_stops_at_the_limit_and_leaves_the_mode_alone():

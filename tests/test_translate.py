@@ -35,9 +35,9 @@ def test_training_leaves_a_model_and_its_card(folder):
     names = {path.name for path in folder.iterdir()}
     assert names == {"model.safetensors", "tokenizer.json", "checkpoint.safetensors", "card.json", "CARD.md"}
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    assert card["training"]["command"].startswith(
-        "python -m helpers.train --data grammar --out FOLDER --epochs 1"
-    )
+    command = card["training"]["command"]
+    assert command.startswith("python -m helpers.train --out FOLDER --data grammar --direction de-en")
+    assert "--epochs 1 " in command and "--n-heads 2" in command and "--seed 0" in command
     assert "|case:lc|" in card["scores"]["sacrebleu_lowercase"]["signature"]
     text = (folder / "CARD.md").read_text(encoding="utf-8")
     assert "German to English" in text and f"{card['scores']['sacrebleu']['score']:.2f}" in text
@@ -50,8 +50,19 @@ def test_the_trained_model_translates(folder):
 
 
 def test_training_refuses_to_overwrite_and_names_resume(folder, capsys):
-    assert train.main(["--data", "grammar", "--out", str(folder), *QUICK]) == 1
-    assert "resume" in capsys.readouterr().err
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert train.main(["--data", "grammar", "--out", str(folder), *QUICK, "--vocab-size", "200"]) == 1
+    assert "--resume" in capsys.readouterr().err
+    again = ["--data", "grammar", "--out", str(folder), *QUICK, "--direction", "en-de", "--resume"]
+    assert train.main(again) == 1
+    assert "other sentences" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("option", ["--epochs", "--warmup-steps", "--max-tokens"])
+def test_numbers_that_make_no_sense_are_one_sentence(tmp_path, capsys, option):
+    assert train.main(["--out", str(tmp_path), *QUICK, option, "0"]) == 1
+    assert "=0: choose at least 1" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
 
 
 def test_the_other_direction_swaps_the_sides():
@@ -122,6 +133,12 @@ def test_a_sentence_too_long_names_itself(folder):
     model, tokenizer, *_ = load_translator(folder)
     with pytest.raises(ValueError, match="longer than the 511 that the model can read: 'Hund Hund"):
         translate_batch(model, tokenizer, ["kurz", "Hund " * 600])
+
+
+def test_sentences_are_told_apart_by_capitals_and_not_by_dots():
+    text = "Ein Kind feiert am 3. Mai mit Dr. Weiss. Es lacht! Ja? nein."
+    parts = translate.SENTENCE_END.split(text)
+    assert parts == ["Ein Kind feiert am 3. Mai mit Dr. Weiss.", "Es lacht!", "Ja? nein."]
 
 
 def test_a_string_is_not_a_list(folder):

@@ -476,3 +476,131 @@ def one_place_late(pair):
 late = hit_rate(one_place_late, chosen)
 print("labelled with the word just read, the same head scores lower:", late < best - 0.1)
 assert late < best - 0.1 or DATASET != "grammar"
+
+# %% [markdown]
+# ## Step 11 - The same code on real sentences
+#
+# Now the switch of step 1. With `DATASET = "multi30k"` the same cells download Multi30k, 29,000 captions of photographs in both languages,
+# check their checksum, and train a larger model. That takes hours on a CPU, so the result of such a run comes with the
+# series: `helpers.train` made the translator of notebook 00, and wrote its scores into a card.
+
+# %%
+card = json.loads((Path(helpers.__file__).parent / "translator" / "card.json").read_text(encoding="utf-8"))
+training = card["training"]
+print(f"{card['parameters']:,} parameters, {training['epochs']} epochs, seed {training['seed']}")
+for name, result in card["scores"].items():
+    if isinstance(result, dict):
+        print(f"{name:22} {result['score']:6.2f}   {result['signature']}")
+
+# %% [markdown]
+# Three BLEU scores of the same translations. They differ by what counts as the same word: with capitals, without, and with the words cut by another
+# tool. A comparison with published numbers must use the same kind. These are published for German to English on the same test set:
+
+# %%
+published = [
+    ("bentrevett, tutorial 6", 36.52, "9.0 M parameters, tokenised, lower-cased, greedy"),
+    ("msarmi9, recurrent network with attention", 33.47, "sentencepiece"),
+]
+ours = card["scores"]["tokenised_lowercase"]["score"]
+print(f"{ours:6.2f}  {'this series':42} {card['parameters'] / 1e6:.1f} M parameters, tokenised, lower-cased, greedy")
+for name, score, how in published:
+    print(f"{score:6.2f}  {name:42} {how}")
+
+# %% [markdown]
+# Only the first two rows may be compared, and even they were computed by two programs. The third does not say enough. Wu and others (2021) report 41.02
+# for a small Transformer, but in the other direction, English to German: it says nothing about this one.
+#
+# And our score of step 9? It belongs to another test, so it cannot be compared with any of these.
+#
+# ## Recap
+#
+# 1. A fair test asks for combinations that were not in training. Everything that learns, learns from the training side only.
+# 2. Subwords read every word with a small vocabulary. Batches of similar length hold little padding.
+# 3. In training the decoder reads the right words, one place behind the labels. In use it reads its own.
+# 4. Exact match is strict, BLEU is usual, and a BLEU score without its signature says little.
+# 5. Nothing makes cross-attention align words. Some heads do it anyway; measured against a baseline you can say how well.
+#
+# ## Exercises
+#
+# Replace the `...` and run the cell. The check answers at once. No exercise needs the training.
+#
+# **1. Predict.** The target sentence has the ids 7, 5 and 9; `<s>` is 1 and `</s>` is 2. Write the ids that the decoder reads, and its labels.
+
+# %% tags=["exercise"]
+### BEGIN SOLUTION
+tgt_in = [1, 7, 5, 9]
+labels_of_it = [7, 5, 9, 2]
+### END SOLUTION
+
+checks.shifted([tgt_in, labels_of_it])
+
+# %% [markdown]
+# **2. Implement.** Sentences of these lengths share a batch. Return the share of padding among all places of the rectangle.
+
+# %% tags=["exercise"]
+def padding_in_batch(lengths):
+    ### BEGIN SOLUTION
+    places = len(lengths) * max(lengths)
+    return (places - sum(lengths)) / places
+    ### END SOLUTION
+
+
+checks.padding_in_batch(padding_in_batch)
+
+# %% [markdown]
+# **3. Implement.** Return the share of translations that equal their reference.
+
+# %% tags=["exercise"]
+def exact_match_score(translations, references):
+    ### BEGIN SOLUTION
+    return sum(t == r for t, r in zip(translations, references, strict=True)) / len(references)
+    ### END SOLUTION
+
+
+checks.exact_match_score(exact_match_score)
+
+# %% [markdown]
+# **4. Implement.** `weights` is `(T, S)`, one column for each piece, and `word_ids` holds the word number of each piece. Return `(T, words)`.
+
+# %% tags=["exercise"]
+def pieces_to_words(weights, word_ids):
+    ### BEGIN SOLUTION
+    result = torch.zeros(len(weights), max(word_ids) + 1)  # (T, words)
+    for piece, word in enumerate(word_ids):
+        result[:, word] += weights[:, piece]
+    return result
+    ### END SOLUTION
+
+
+checks.pieces_to_words(pieces_to_words)
+
+# %% [markdown]
+# **5. Implement.** `weights` is `(T, S)` between words, and `partners` holds a set of right columns for each row. Return the share of rows whose
+# largest weight falls on a right column. Some rows have no partner: leave them out.
+
+# %% tags=["exercise"]
+def alignment_hits(weights, partners):
+    ### BEGIN SOLUTION
+    rows = [(row, right) for row, right in zip(weights, partners, strict=True) if right]
+    return sum(int(row.argmax()) in right for row, right in rows) / len(rows)
+    ### END SOLUTION
+
+
+checks.alignment_hits(alignment_hits)
+
+# %% [markdown]
+# ## References
+#
+# - A. Vaswani and others, "Attention Is All You Need", 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762): sections 3.4, 5 and 6.1.
+# - R. Sennrich, B. Haddow, A. Birch, "Neural Machine Translation of Rare Words with Subword Units", 2016, [arXiv:1508.07909](https://arxiv.org/abs/1508.07909).
+# - M. Post, "A Call for Clarity in Reporting BLEU Scores", 2018, [arXiv:1804.08771](https://arxiv.org/abs/1804.08771).
+# - D. Elliott, S. Frank, K. Sima'an, L. Specia, "Multi30K: Multilingual English-German Image Descriptions", 2016, [arXiv:1605.00459](https://arxiv.org/abs/1605.00459).
+# - Z. Wu and others, "Good for Misconceived Reasons: An Empirical Revisiting on the Need for Visual Context in Multimodal Machine
+#   Translation", 2021, [arXiv:2105.14462](https://arxiv.org/abs/2105.14462).
+#
+# ## What is still a placeholder
+#
+# Nothing in the model. But the decoder takes the most likely word at every step and never looks back, and it computes everything again for
+# each new word. Both can be done better.
+#
+# {{next}}

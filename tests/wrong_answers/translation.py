@@ -16,12 +16,8 @@ def number_of_pads(lengths):
 
 
 def matching_words(translations, references):
-    pairs = [
-        (t, r)
-        for translation, reference in zip(translations, references, strict=True)
-        for t, r in zip(translation.split(), reference.split(), strict=True)
-    ]
-    return sum(t in reference for (t, _), reference in zip(pairs, [r for _, r in pairs], strict=True)) / len(pairs)
+    given, right = (" ".join(side).split() for side in (translations, references))
+    return sum(g == r for g, r in zip(given, right, strict=True)) / len(right)
 
 
 def any_order(translations, references):
