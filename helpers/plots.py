@@ -159,12 +159,12 @@ def _arrow(ax, *points, width=1.6, head=True):
 
 
 def attention_map(
-    weights, query_words, key_words, *, ax=None, title=None, query_label="query", key_label="key"
+    weights, query_words, key_words, *, ax=None, title=None, query_label="query", key_label="key", bar=True
 ):
     """Heat map of one head's attention weights `(T, S)`, one row per query, and return the figure.
 
     The colour scale is always 0 to 1, so that any two maps can be compared. Small maps show each weight.
-    `query_label` and `key_label` say what the words on the two axes are.
+    `query_label` and `key_label` say what the words on the two axes are; `bar=False` leaves out the scale.
     Raises ValueError when `weights` is not a matrix with one row per query word and one column per key word,
     or when it holds a number that cannot be an attention weight.
     """
@@ -189,9 +189,10 @@ def attention_map(
             text = f"{weight:.2f}".removeprefix("0")
             colour = "white" if weight > 0.55 else INK
             ax.text(column, row, text, ha="center", va="center_baseline", fontsize=11, color=colour)
-    bar = ax.figure.colorbar(image, ax=ax, ticks=(0, 0.5, 1))
-    bar.set_label("attention weight", fontsize=13)
-    bar.ax.tick_params(labelsize=12)
+    if bar:
+        scale = ax.figure.colorbar(image, ax=ax, ticks=(0, 0.5, 1))
+        scale.set_label("attention weight", fontsize=13)
+        scale.ax.tick_params(labelsize=12)
     if title:
         ax.set_title(title, fontsize=15, pad=12)
     return ax.figure

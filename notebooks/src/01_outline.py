@@ -49,6 +49,10 @@ plots.show(
 #
 # ## Stage 01 - A chain of encoders
 #
+# A word about names. The paper calls the whole left tower the encoder, and each of its six links an encoder
+# layer. In this notebook each link is called an encoder, until the towers stand; later notebooks use the
+# paper's names. The same goes for the decoder.
+#
 # An encoder takes words and hands on words. You start in plain Python, without PyTorch, because the
 # question of this stage is only who hands what to whom. The first encoder changes nothing. It only says
 # that it was there.

@@ -125,8 +125,8 @@ assert tells_words_apart(triad_v2), "the query must depend on the word"
 # Check one line by hand. `Hund` is two times the second unit vector, so its query is two times the second
 # row of `small_W_Q`.
 #
-# Now the match. A query and a key match when they point the same way, and the dot product measures it:
-# multiply number by number, add up.
+# Now the match. The dot product measures how well a query and a key match: multiply number by number, add
+# up. It is large when both point the same way and are long.
 
 # %%
 for name, word in [("Hund", hund), ("der", der)]:
@@ -140,9 +140,9 @@ assert query @ key == 0.0, "by hand: 0 * 2 + 2 * 0"
 # `der` matches itself and `Hund` does not. A word need not match itself, because its query and its key come
 # from different matrices.
 #
-# The paper uses 512 numbers for a word and 64 for a query, so these matrices are 512 x 64. Their entries
-# are random at first, and training changes them later. The paper also divides the dot product by
-# $\sqrt{d_k}$. The result is the **score**. Why one divides is a question for the next notebook.
+# The paper's base model uses 512 numbers for a word and 64 for a query, so these matrices are 512 x 64.
+# Their entries are random at first, and training changes them later. The paper also divides the dot product
+# by $\sqrt{d_k}$. The result is the **score**. Why one divides is a question for the next notebook.
 
 # %%
 torch.manual_seed(0)
@@ -381,9 +381,9 @@ assert weights.argmax(dim=1).tolist() == [1, 0, 0], "der looks at Hund, Hund and
 #
 # ### How large should the entries be?
 #
-# In the paper's size the matrices are random at first, and `torch.randn` makes entries of size 1. Above you
-# divided them by $\sqrt{512}$, without a reason. Try three divisors on five random words, and see how large
-# the queries get and how the weights of word 1 spread over the five words.
+# The matrices are random at first, and `torch.randn` makes entries with mean 0 and standard deviation 1: of
+# size 1, for short. Above you divided them by $\sqrt{512}$, without a reason. Try three divisors on five
+# random words, and see how large the queries get and how the weights of word 1 spread over the five words.
 
 # %%
 torch.manual_seed(1)
@@ -405,10 +405,10 @@ for name, divisor in divisors.items():
 # mix, or five equal ones.
 
 # %%
-fig, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.9), layout="constrained")
 numbers = ["1", "2", "3", "4", "5"]
 for ax, (name, weights) in zip(axes, maps.items(), strict=True):
-    plots.attention_map(weights, numbers, numbers, ax=ax, title=name)
+    plots.attention_map(weights, numbers, numbers, ax=ax, title=name, bar=name == "randn / 100")
 plots.show(
     fig,
     alt="Three heat maps of attention weights over five words. With randn each row has one weight of 1 and "
@@ -430,7 +430,7 @@ assert largest["randn / 100"] < 0.25, "small entries give five weights near 1/5"
 print("one weight of 1, a mix, five equal ones: checked")
 
 # %% [markdown]
-# Why are the extremes bad? Training works by small nudges: it changes a score a little and follows what
+# What do the extremes cost? Training works by small nudges: it changes a score a little and follows what
 # helps. Add 0.1 to the score of word 3, and see how far the weights of word 1 move.
 
 # %%
@@ -444,7 +444,7 @@ for name, divisor in divisors.items():
     assert (moved == 0) == (name == "randn"), "only randn should block the nudge"
 
 # %% [markdown]
-# With `randn` the scores are hundreds apart, and the nudge changes nothing. Training has no direction to
+# With `randn` the scores are hundreds apart, and the nudge changes nothing. Here training has nothing to
 # follow. The small entries of `randn / 100` let the nudge through. Their price is another one: all words
 # mix the five values in the same way, so the outputs hardly differ. Measure it, against the values
 # themselves.
@@ -459,9 +459,9 @@ for name, weights in maps.items():
 assert share < 0.1, "the last one, randn / 100, should make all outputs alike"
 
 # %% [markdown]
-# With `randn / 100` the five outputs are nearly the same vector: the words have lost what tells them apart.
-# So you start with $\sqrt{d_{model}}$: scores of a size where a nudge counts, and words that stay
-# different.
+# With `randn / 100` the five outputs are nearly the same vector: what tells the words apart is lost. So you
+# start with $\sqrt{d_{model}}$. Scores then have a size where a nudge counts, and words stay different.
+# This is about the start only: training can make entries grow. The paper does not say how it starts.
 #
 # ### Put it into the whole model
 #
@@ -589,7 +589,8 @@ checks.looks_at_others(looks_at_others)
 # ## References
 #
 # - A. Vaswani and others, "Attention Is All You Need", 2017,
-#   [arXiv:1706.03762](https://arxiv.org/abs/1706.03762): section 3.2.1 and equation 1.
+#   [arXiv:1706.03762](https://arxiv.org/abs/1706.03762): section 3.2.1 and equation 1 for the scores and
+#   the softmax, section 3.2.2 for the three matrices and the width of 64.
 #
 # ## What is still a placeholder
 #
