@@ -157,7 +157,6 @@ DETERMINERS = {
     ("kein", "dative"): "keinem keiner keinem keinen",
     ("relative", "nominative"): "der die das die",
     ("relative", "accusative"): "den die das die",
-    ("relative", "dative"): "dem der dem denen",
 }
 ENDINGS = {  # of the adjective: weak after der and keine, mixed after ein, kein or nothing
     ("weak", "nominative"): "e e e en",

@@ -134,8 +134,9 @@ def write_card(folder, card):
     """`card.json` for programs and `CARD.md` for people."""
     folder = Path(folder)
     (folder / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    bar = "\\|"  # in a table a bare | would end the cell
     rows = "\n".join(
-        f"| {name} | {value['score']:.2f} | `{value['signature']}` |"
+        f"| {name} | {value['score']:.2f} | `{value['signature'].replace('|', bar)}` |"
         for name, value in card["scores"].items() if isinstance(value, dict)
     )  # fmt: skip
     training, source, target = card["training"], *(LANGUAGES[c] for c in card["direction"].split("-"))

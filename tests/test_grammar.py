@@ -1,4 +1,4 @@
-"""The grammar corpus: correct endings, one translation each, true alignments, and a test that was not in training."""
+"""The grammar corpus: correct endings, one translation each, true alignments, new test sentences."""
 
 import hashlib
 import re
@@ -44,8 +44,8 @@ def other_capital(word):
 def test_sizes_and_determinism():
     assert len(TRAIN) == 6000 and len(TEST) == 600
     text = "\n".join(f"{pair.german}\t{pair.english}\t{pair.alignment}" for pair in PAIRS)
-    # The same on every machine and in every supported Python. After a wanted change of the grammar: a new number.
-    assert hashlib.sha256(text.encode("utf-8")).hexdigest()[:16] == "REPLACE"
+    # The same on every machine and in every supported Python. A wanted change of the grammar changes it.
+    assert hashlib.sha256(text.encode("utf-8")).hexdigest()[:16] == "9935d060f92ff47e"
     assert grammar_corpus(50, 1, seed=3) != grammar_corpus(50, 1, seed=4)
 
 
@@ -72,7 +72,8 @@ def test_the_reader_can_tell_who_does_what():
     checked = 0
     for pair in PAIRS:
         for head, pronoun, article, noun in re.findall(pattern, pair.german):
-            head_is_plural, noun_is_plural = pronoun == "die" and head in plural, article == "die" and noun in plural
+            head_is_plural = pronoun == "die" and head in plural
+            noun_is_plural = article == "die" and noun in plural
             is_masculine = noun in singular and not noun_is_plural and singular[noun].gender == "m"
             if {kinds[head], kinds.get(noun)} <= set("pca") and not is_masculine:
                 assert head_is_plural != noun_is_plural, pair
@@ -82,24 +83,57 @@ def test_the_reader_can_tell_who_does_what():
 
 def test_objects_in_first_place():
     found = [pair for pair in TRAIN if re.match(r"(Den|Dem) \w+ ", pair.german)]
-    assert len(found) > 200
+    assert len(found) > 100
     for pair in found:
         noun = next(i for i, word in enumerate(words(pair.german)) if i > 0 and word[0].isupper())
         assert min(j for i, j in pair.alignment if i == noun) >= 2, pair
 
 
-# One sentence of each phenomenon, as a teacher would write it.
+def by_hand(verb, past=False, negated=False):
+    """A clause about an old woman and the man, put together by hand."""
+    noun, adjective, kinds = ({row.german: row for row in rows} for rows in (NOUNS, ADJECTIVES, VERBS))
+    woman = grammar.NounPhrase(noun["Frau"], False, "der", 0, adjective["alt"])
+    case = "dative" if kinds[verb].frame == "dative" else "accusative"
+    man = grammar.NounPhrase(noun["Mann"], False, "der", 1)
+    return grammar.Clause(woman, kinds[verb], past, negated, 2, [(case, man)])
+
+
+@pytest.mark.parametrize(
+    "clause, german, english",
+    [
+        (by_hand("sehen"), {}, "die alte Frau sieht den Mann | the old woman sees the man"),
+        (by_hand("sehen"), {"order": "first"}, "sieht die alte Frau den Mann | the old woman sees the man"),
+        (by_hand("sehen"), {"front": "object"}, "den Mann sieht die alte Frau | the old woman sees the man"),
+        (by_hand("sehen", past=True), {}, "die alte Frau hat den Mann gesehen | the old woman saw the man"),
+        (by_hand("helfen"), {"order": "final"}, "die alte Frau dem Mann hilft | the old woman helps the man"),
+        (by_hand("folgen", past=True), {"order": "final"},
+         "die alte Frau dem Mann gefolgt ist | the old woman followed the man"),
+        (by_hand("an|rufen", negated=True), {},
+         "die alte Frau ruft den Mann nicht an | the old woman does not call the man"),
+        (by_hand("an|rufen", negated=True), {"order": "final"},
+         "die alte Frau den Mann nicht anruft | the old woman does not call the man"),
+        (by_hand("ein|laden", past=True, negated=True), {"order": "final"},
+         "die alte Frau den Mann nicht eingeladen hat | the old woman did not invite the man"),
+    ],
+)  # fmt: skip
+def test_word_order(clause, german, english):
+    sides = clause.german(**german), clause.english()
+    assert " | ".join(" ".join(token.text for token in side) for side in sides) == english
+
+
+# What every phenomenon looks like in German, and in English.
 @pytest.mark.parametrize(
     "pattern, english",
     [
-        (r"^(Der|Ein) \w+ (ist|hat)( \w+)* \w+\.$", r"^(The|A|An) "),
+        (r"^Ein \w+ (ist|hat)( \w+)* \w+\.$", "^An? "),
         (r", weil .* (hat|ist|haben|sind)\.$", " because "),
         (r", dass .* nicht \w+\.$", " that .* (does|do) not "),
         (r"^Wenn .*, \w+ ", "^When .*, "),
         (r"^Weil .*, \w+ ", "^Because .*, "),
-        (r" (ruft|rufen|ruf) .* an[.?,]", " calls? "),
-        (r"anruft[.,]", " calls "),
-        (r" denen ", "who(m)?|that"),
+        (r" (ruft|rufen|ruf) .* an[.?,]", r" calls?\b"),
+        (r"anruft[.,]", r" calls?\b"),
+        (r", den (d|ein|er|sie|wir).*[,.]", " (whom|that) "),
+        (r", der .*[,.]", " (who|that) "),
         (r" keine \w+en \w+ ", "not .* any "),
         (r"^(Hat|Haben|Ist|Sind) .*\?$", "^(Did|Is|Are) "),
         (r"^Gestern (hat|haben|ist|sind|war|waren) ", "^Yesterday "),
@@ -109,7 +143,7 @@ def test_objects_in_first_place():
 def test_every_phenomenon_occurs(pattern, english):
     found = [pair for pair in TRAIN if re.search(pattern, pair.german)]
     assert len(found) >= 5, pattern
-    assert any(re.search(english, pair.english) for pair in found), found[0]
+    assert all(re.search(english, pair.english) for pair in found), found[0]
 
 
 def noun_phrases():
@@ -117,14 +151,14 @@ def noun_phrases():
     nouns = {form for noun in NOUNS for form in (noun.german, noun.german_plural, noun.german_plural + "n")}
     for pair in PAIRS:
         tokens = [words(pair.german)[0].lower(), *words(pair.german)[1:]]
-        for before, article, adjective, noun in zip(["", *tokens], tokens, tokens[1:], tokens[2:], strict=False):
-            if before == ",":  # a relative pronoun: der Hund, der große Kinder sieht
-                continue
-            if re.fullmatch(r"(k?ein(e[nmr]?)?|d(er|ie|as|en|em))", article) and adjective.islower() and noun in nouns:
+        for i, (article, adjective, noun) in enumerate(zip(tokens, tokens[1:], tokens[2:], strict=False)):
+            is_relative = i > 0 and tokens[i - 1] == ","  # der Hund, der große Kinder sieht
+            is_article = re.fullmatch(r"k?ein(e[nmr]?)?|d(er|ie|as|en|em)", article) and not is_relative
+            if is_article and adjective.islower() and noun in nouns:
                 yield article, adjective, noun
 
 
-# Written down from a school grammar, not from the tables of the module: article + ending of the adjective, by noun.
+# From a school grammar, not from the tables of the module: article and ending of the adjective, by noun.
 SCHOOL = {
     "m": "der e|den en|dem en|ein er|einen en|einem en|keinen en|keinem en",
     "f": "die e|der en|eine e|einer en|keine e|keiner en",
@@ -136,7 +170,11 @@ SCHOOL = {
 def test_endings_of_adjectives():
     allowed = {}
     for noun in NOUNS:
-        for form, key in ((noun.german, noun.gender), (noun.german_plural, "plural"), (noun.german_plural + "n", "plural")):
+        for form, key in (
+            (noun.german, noun.gender),
+            (noun.german_plural, "plural"),
+            (noun.german_plural + "n", "plural"),
+        ):
             allowed.setdefault(form, set()).update(SCHOOL[key].split("|"))
     stems = sorted((adjective.german for adjective in ADJECTIVES), key=len, reverse=True)
     seen = set()
@@ -162,7 +200,9 @@ def test_verbs_agree_and_stand_in_their_place():
             }, pair  # fmt: skip
     for pair in PAIRS:
         assert not re.search(r"\b(does|do|did) (not )?\w+ed\b", pair.english), pair
-        assert not re.search(r"\ba [aeiou]", pair.english) and not re.search(r"\ban [^aeiou]", pair.english), pair
+        assert not re.search(r"\ba [aeiou]", pair.english) and not re.search(
+            r"\ban [^aeiou]", pair.english
+        ), pair
 
 
 def test_alignment_is_made_of_translations():
@@ -175,7 +215,12 @@ def test_alignment_is_made_of_translations():
             targets = {english[j] for k, j in pair.alignment if k == i}
             targets |= {other_capital(target) for target in targets}
             known = entries.get(word) or (i == 0 and entries.get(other_capital(word)))
-            is_article = word in ("ein", "Ein") and targets <= {"a", "A", "an", "An"}  # or the prefix of einladen
+            is_article = word in ("ein", "Ein") and targets <= {
+                "a",
+                "A",
+                "an",
+                "An",
+            }  # or the prefix of einladen
             if known and not is_article:
                 assert targets & known, (pair.german, word, targets)
                 assert all({target, other_capital(target)} & (known | DO) for target in targets), (pair, word)
@@ -203,7 +248,12 @@ def test_the_test_combinations_are_new_and_the_words_are_not(seed):
     assert not held_out & shown
     assert all(pair.combinations & held_out for pair in test)
     tested = set().union(*(pair.combinations & held_out for pair in test))
-    assert {sort for sort, _, _ in tested} == {"adjective-noun", "subject-verb", "verb-object", "verb-structure"}
+    assert {sort for sort, _, _ in tested} == {
+        "adjective-noun",
+        "subject-verb",
+        "verb-object",
+        "verb-structure",
+    }
     for side in ("german", "english"):
         known = {word for pair in train for word in words(getattr(pair, side))}
         assert all(known.issuperset(words(getattr(pair, side))) for pair in test)
@@ -218,7 +268,9 @@ def test_combinations_are_in_the_sentence():
         for adjective, noun in zip(tokens, tokens[1:], strict=False):
             for row in ADJECTIVES:
                 for entry in NOUNS:
-                    if noun == entry.german and adjective.lower() in (row.german + e for e in ("e", "en", "er", "es")):
+                    if noun == entry.german and adjective.lower() in (
+                        row.german + e for e in ("e", "en", "er", "es")
+                    ):
                         assert ("adjective-noun", row.german, entry.german) in pair.combinations
 
 
@@ -246,6 +298,8 @@ def test_words():
 
 
 def test_the_lexicon_is_whole():
-    assert all(verb.frame in (*grammar.FRAMES, "clause") and verb.auxiliary in ("haben", "sein") for verb in VERBS)
+    assert all(
+        verb.frame in (*grammar.FRAMES, "clause") and verb.auxiliary in ("haben", "sein") for verb in VERBS
+    )
     assert all(noun.gender in "mfn" and noun.kind in "pcarft" for noun in NOUNS)
     assert all(len(row.split()) == 4 for row in (*grammar.DETERMINERS.values(), *grammar.ENDINGS.values()))

@@ -35,7 +35,7 @@ def padding_in_batch(answer):
     if abs(result - 6) < 1e-6:
         return "this is the number of padded places: divide it by all places of the rectangle."
     if abs(result - right) > 1e-6 or abs(answer([3, 3])) > 1e-6:
-        return f"for sentences of 2, 6 and 4 words the share is 6 of 18 places, {right:.2f}, not {result:.2f}."
+        return f"for 2, 6 and 4 words the share is 6 of 18 places, {right:.2f}, not {result:.2f}."
 
 
 @exercise
