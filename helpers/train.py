@@ -11,6 +11,9 @@ import platform
 import sys
 from pathlib import Path
 
+if __name__ == "__main__":  # before PyTorch is imported: threads that wait must not keep a core busy
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import torch
 from tokenizers import Tokenizer
 

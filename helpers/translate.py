@@ -1,10 +1,14 @@
 """Translate with a trained model: `python -m helpers.translate --help`."""
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
+
+if __name__ == "__main__":  # before PyTorch is imported: threads that wait must not keep a core busy
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from tokenizers import Tokenizer
 

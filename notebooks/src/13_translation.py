@@ -151,10 +151,10 @@ print(f"the test side leaked into training: {score_of_memory(train_side + test_s
 # ## Step 4 - Subwords
 #
 # The model reads numbers, so every piece of text needs an id. A list of whole words fails at the first new
-# word. Single letters never fail, but make long sentences. **Subwords** are the way between: frequent words
-# stay whole, rare ones fall into pieces. The method is byte-pair encoding (section 5.1 of the paper): start
-# from letters, and merge the most frequent pair of neighbours again and again. One vocabulary serves both
-# languages, and it is learned from the training side only.
+# word. Single letters seldom fail, but make long sentences. **Subwords** are the way between: frequent
+# words stay whole, rare ones fall into pieces. The method is byte-pair encoding (section 5.1 of the paper):
+# start from letters, and merge the most frequent pair of neighbours again and again. One vocabulary serves
+# both languages, and it is learned from the training side only.
 
 # %%
 sentences = [sentence for pair in train_side for sentence in (pair.german, pair.english)]
