@@ -164,8 +164,8 @@ def test_the_shipped_files_are_small_and_have_their_card(tmp_path):
     assert card["training"]["command"] in text and "non-commercial" in text and "W16-3210" in text
     train.write_card(tmp_path, card)
     for name in ("CARD.md", "card.json"):
-        fresh, stored = ((folder / name).read_text(encoding="utf-8") for folder in (tmp_path, translate.SHIPPED))
-        assert fresh == stored
+        stored = (translate.SHIPPED / name).read_text(encoding="utf-8")
+        assert (tmp_path / name).read_text(encoding="utf-8") == stored
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from helpers.training import TrainingConfig, train
 # %% [markdown]
 # ## You are here
 
-# %%
+# %% tags=["readme-block_diagram"]
 fig = plots.block_diagram(built=plots.PARTS, title="13: everything in place")
 plots.show(
     fig,
@@ -416,7 +416,7 @@ for layer in range(n_layers):
         rates[layer, head] = hit_rate([look[layer, head].tolist() for look in looks], golds)
 
 # %% [markdown]
-# A number needs something to be compared with. Two lookers that know nothing: one takes the German word at
+# A number needs something to be compared with. Two guessers that know nothing: one takes the German word at
 # the same place in the sentence, the other picks any word.
 
 # %%
@@ -477,7 +477,7 @@ print("the best head finds more than half of them:", rate > 0.5)
 assert rate > 0.5 or DATASET != "grammar", f"only {rate:.0%}"
 
 # %% [markdown]
-# Draw that head for the sentence of step 2, and beside it the gold alignment.
+# Draw that head for the sentence of step 2, and below it the gold alignment.
 
 # %%
 english, german = words(example.english), words(example.german)
@@ -485,28 +485,29 @@ aligned = torch.zeros(len(english), len(german))  # (English words, German words
 for i, j in example.alignment:
     aligned[j, i] = 1.0
 
-fig, axes = plt.subplots(1, 2, figsize=(18, 6.5), layout="constrained")
+fig, axes = plt.subplots(2, 1, figsize=(10, 12), layout="constrained")
 labels = dict(query_label="English word being predicted", key_label="German word")
 maps = {"The best head": word_weights(example)[layer, head], "The grammar's alignment": aligned}
 for ax, (title, table) in zip(axes, maps.items(), strict=True):
-    plots.attention_map(table, english, german, ax=ax, title=title, **labels)
+    plots.attention_map(table, english, german, ax=ax, title=title, bar=False, **labels)
 plots.show(
     fig,
-    alt="Two heat maps of English words against German words. Left the attention weights of the best head, "
-    "right the gold alignment. Most dark cells on the left stand where the right map has a dark cell.",
+    alt="Two heat maps of English words against German words. Above the attention weights of the best head, "
+    "below the gold alignment. Most dark cells of the upper map stand where the lower one has a dark cell.",
 )
 
 # %% [markdown]
-# Where the pictures agree, the head looks at the word that it is about to translate. Where they differ, the
-# translation can still be right: other heads look too, and some words follow from the English words before.
+# Most dark cells of the upper map stand where the lower one has a dark cell. Where the pictures agree, the
+# head looks at the word that it is about to translate. Where they differ, the translation can still be
+# right: other heads look too, and some words follow from the English words before.
 #
 # Mind the labels of the rows. A row belongs to the word that is being **predicted**. Its query comes from
 # the word that was just read, one place before. Label the rows with that word, as some pictures do, and the
-# same head seems to know less than nothing.
+# same head seems to find almost nothing.
 
 # %%
 late = hit_rate([look[1:] for look in best_looks], [gold[:-1] for gold in golds])
-print("labelled with the word just read, it scores below any word:", late < baselines["any_word"])
+print("labelled with the word just read, it scores less than any_word:", late < baselines["any_word"])
 assert late < baselines["any_word"] or DATASET != "grammar", f"{late:.0%}"
 
 # %% [markdown]
