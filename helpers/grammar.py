@@ -47,8 +47,7 @@ class Adjective(NamedTuple):
 
 def _table(row: type, text: str) -> list:
     """One `row` per line of `text`, one field per word; `-` is an empty field."""
-    lines = text.strip().splitlines()
-    return [row(*("" if cell == "-" else cell for cell in line.split())) for line in lines]
+    return [row(*("" if c == "-" else c for c in line.split())) for line in text.strip().splitlines()]
 
 
 NOUNS = _table(Noun, """
@@ -133,6 +132,7 @@ ADJECTIVES = _table(Adjective, """
     neu          new          rt
     interessant  interesting  r
 """)  # fmt: skip
+STATES = {"hungrig", "traurig", "freundlich"}  # no: he was small because he slept
 
 # Fixed phrases: words with the same number are translations of each other.
 PRESENT_TIMES = ["heute:1 | today:1", "am:1 Abend:2 | in:1 the:1 evening:2", "jeden:1 Tag:2 | every:1 day:2"]
@@ -155,8 +155,6 @@ DETERMINERS = {
     ("ein", "dative"): "einem einer einem -",
     ("kein", "accusative"): "keinen keine kein keine",
     ("kein", "dative"): "keinem keiner keinem keinen",
-    ("relative", "nominative"): "der die das die",
-    ("relative", "accusative"): "den die das die",
 }
 ENDINGS = {  # of the adjective: weak after der and keine, mixed after ein, kein or nothing
     ("weak", "nominative"): "e e e en",
@@ -212,7 +210,7 @@ class NounPhrase:
         if self.determiner == "pronoun":
             return [noun]
         column = 3 if self.plural else "mfn".index(self.noun.gender)
-        article = DETERMINERS[self.determiner, case].split()[column]
+        article = DETERMINERS[self.determiner.replace("relative", "der"), case].split()[column]
         links = (f"{self.scope}article", "not") if self.determiner == "kein" else (f"{self.scope}article",)
         tokens = [Token(article, links)] if article != "-" else []
         if self.determiner == "relative":
@@ -280,7 +278,7 @@ class Clause:
         for case, phrase in self.objects:
             parts["second object" if "object" in parts else "object"] = phrase.german(case)
         first = [] if order == "first" else parts.pop(front)
-        middle = [token for part in parts.values() for token in part]
+        middle = sum(parts.values(), [])
         if self.negated and not any(phrase.determiner == "kein" for _, phrase in self.objects):
             middle.append(Token("nicht", ("not",)))
         middle += self.place.german
@@ -305,15 +303,11 @@ class Clause:
             present = verb.english if plural else verb.english_present
             finite = Token(verb.english_past if self.past else present, (tense, meaning))
         negation = [Token("not", ("not",))] if self.negated else []
-        subject, time, place = self.subject.english("subject"), self.time.english, self.place.english
-        objects = [token for _, phrase in self.objects for token in phrase.english()]
-        if order == "question":
-            return [finite, *subject, *negation, *base, *objects, *place, *time]
-        if front == "time":
-            return [*time, *subject, finite, *negation, *base, *objects, *place]
-        if front == "object":  # a relative pronoun
-            return [*objects, *subject, finite, *negation, *base, *place, *time]
-        return [*subject, finite, *negation, *base, *objects, *place, *time]
+        subject, objects = self.subject.english("subject"), [phrase.english() for _, phrase in self.objects]
+        parts = {"object": sum(objects, []), "place": self.place.english, "time": self.time.english}
+        first = parts.pop(front, [])
+        rest = [*negation, *base, *sum(parts.values(), [])]
+        return [finite, *subject, *rest] if order == "question" else [*first, *subject, finite, *rest]
 
 
 # --- The author ---------------------------------------------------------------------------------------------
@@ -335,12 +329,13 @@ class _Author:
         """One random sentence, and the combinations of words in it."""
         while True:
             self.scopes, self.combinations, self.nouns, self.verbs = count(), set(), set(), set()
-            self.past, self.negated, self.is_good = self.chance(0.5), False, True
+            self.past, self.negated, self.is_good, self.pronouns = self.chance(0.5), False, True, set()
             structure = self.rng.choice(STRUCTURES + 2 * RELATIVES)
             german, english = self.write(structure)
-            adjectives = [sort for sort, _, _ in self.combinations if sort == "adjective-noun"]
-            nouns = len(self.nouns)
-            if self.is_good and len(german) <= 12 and nouns <= 3 and nouns + len(adjectives) <= 4:
+            animals = {noun.gender for noun in self.nouns if noun.kind == "a"}  # `er` must not mean one
+            self.is_good &= len(self.verbs) == 1 or animals.isdisjoint(self.pronouns)
+            nouns, adjectives = len(self.nouns), sum(row[0] == "adjective-noun" for row in self.combinations)
+            if self.is_good and len(german) <= 12 and nouns <= 3 and nouns + adjectives <= 4:
                 end = Token("?" if structure == "question" else ".", ("end",))
                 return Bilingual(_tidy([*german, end]), _tidy([*english, end])), self.combinations
 
@@ -362,9 +357,12 @@ class _Author:
         return self.with_conjunction(structure)
 
     def with_conjunction(self, structure: str) -> tuple[list[Token], list[Token]]:
-        self.past &= structure != "when"
+        self.past, past = self.past and structure == "because", self.past and structure != "when"
         main = self.clause("main", ("clause",) if structure == "that" else FRAMES)
+        self.past = past  # only here in `that`: he believes that she slept (no: believed that she had slept)
         second = self.clause(structure)
+        adjectives = {c.place.german[0].text for c in (main, second) if c.verb.frame == "predicate"}
+        self.is_good &= structure == "that" or adjectives <= STATES
         conjunction = {"because": "weil", "when": "wenn", "that": "dass"}[structure]
         german = [Token(conjunction, ("conjunction",)), *second.german("final")]
         english = [Token(structure, ("conjunction",)), *second.english()]
@@ -417,6 +415,8 @@ class _Author:
         if verb.frame == "predicate":
             adjective = self.adjective(subject.noun)
             clause.place = _fixed(f"{adjective.german}:1 | {adjective.english}:1", next(self.scopes))
+        if subject.determiner == "pronoun":
+            self.require_clear(clause)
         if self.chance(time) and (time == 1 or not negated):
             times = PAST_TIMES if self.past else PRESENT_TIMES[: 2 if negated else 3]
             clause.time = _fixed(self.rng.choice(times), next(self.scopes))
@@ -439,6 +439,7 @@ class _Author:
         scope, plural = next(self.scopes), self.chance(0.35)
         if "p" in kinds and self.chance(pronouns):
             noun = self.rng.choice(PRONOUNS)
+            self.pronouns.add(noun.gender)
             return NounPhrase(noun, noun.german == "", "pronoun", scope)
         noun = self.rng.choice([noun for noun in NOUNS if noun.kind in kinds and noun not in self.nouns])
         self.nouns.add(noun)

@@ -118,7 +118,8 @@ def block_diagram(built=(), today=(), title=None):
     _text(ax, DECODER_X, 8.2, "next word")
 
     _text(ax, 0.35, 8.3, textwrap.fill(title or "", 40), size=18, ha="left", va="top", weight="bold")
-    for y, label, *state in ((7.4, "built", 1, 0), (6.93, "placeholder", 0, 0), (6.46, "today", 0, 1)):
+    legend = ((7.4, "built (any colour)", 1, 0), (6.93, "placeholder", 0, 0), (6.46, "today", 0, 1))
+    for y, label, *state in legend:
         _box(ax, (0.35, y - 0.16), 0.8, 0.32, ATTENTION, *state)
         _text(ax, 1.35, y, label, ha="left", va="center_baseline")
     return fig

@@ -98,7 +98,7 @@ def test_a_frame_is_dashed_until_it_is_built(part):
 def test_every_part_says_its_name_once_for_each_box():
     texts = words(plots.block_diagram(title="You are here"))
     assert {label for label, _ in plots.PARTS.values()} <= {text.removesuffix("  × 6") for text in texts}
-    assert {"You are here", "built", "placeholder", "today", "memory"} <= set(texts)
+    assert {"You are here", "built (any colour)", "placeholder", "today", "memory"} <= set(texts)
     assert texts.count("Add & norm") == 5 and texts.count("Cross-attention") == 1
 
 

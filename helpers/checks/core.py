@@ -80,6 +80,8 @@ def _watched(function: Callable) -> Callable:
             raise _Stopped from error
         if _is_placeholder(result):
             raise _NotDone
+        if result is None:
+            raise _Stopped from ValueError("it returns nothing; is `return` missing?")
         return result
 
     return watched

@@ -55,8 +55,6 @@ def run_chain(answer):
 def six_layers(answer):
     """six layers, each with parameters of its own, and PyTorch finds them all."""
     layers = answer(8)
-    if layers is None:
-        return "your function returns nothing: end it with return."
     if isinstance(layers, list | tuple):
         return "PyTorch finds no parameters in a plain list: put the layers into nn.ModuleList."
     if not isinstance(layers, nn.ModuleList):

@@ -7,15 +7,15 @@
 #
 # {{badge}}
 #
-# In this series you build a **Transformer**: the network of the paper "Attention Is All You Need" (Vaswani et
-# al., 2017). It reads a German sentence and writes an English one. You start with an outline that computes
-# nothing, and you replace one part at a time, until it translates.
+# In this series you build a **Transformer**: the network of the paper "Attention Is All You Need" (Vaswani
+# et al., 2017). It reads a German sentence and writes an English one. You start with an outline that
+# computes nothing, and you replace one part at a time, until it translates.
 #
-# This notebook shows you where the road leads. You run the finished translator, you look inside it once, and
-# you see where it fails. Then you check that you know what the series takes for granted.
+# This notebook shows you where the road leads. You run the finished translator, you look inside it once,
+# and you see where it fails. Then you check that you know what the series takes for granted.
 #
-# **What you build here:** nothing yet. **What you need:** Python, and some linear algebra: vectors, matrices,
-# the matrix product. **How long it runs:** {{time}} on a CPU with two cores.
+# **What you build here:** nothing yet. **What you need:** Python, and some linear algebra: vectors,
+# matrices, the matrix product. **How long it runs:** {{time}} on a CPU with two cores.
 #
 # A notebook is a page of text and code cells. Select **Run All Cells** in the menu **Run** (on Colab **Run
 # all** in the menu **Runtime**), then read from top to bottom. The first code cell is the same in every
@@ -71,13 +71,14 @@ plots.show(
 # **decoder** takes in the English words that are already there, and proposes the next one. The arrow called
 # *memory* is the only way from left to right.
 #
-# Every part is hatched: it is a **placeholder**, code that runs and does nothing useful. When you have built
-# a part, it gets its colour. A thick outline marks the part of the day.
+# Every part is hatched: it is a **placeholder**, code that runs and does nothing useful. When you have
+# built a part, it gets its colour. A thick outline marks the part of the day.
 #
 # ## The map of the series
 #
-# You can read the notebooks in this order. Each one runs by itself, so you can also start where your question
-# is.
+# Read the notebooks in this order. Each one runs by itself, so in class you can also begin at a later one.
+# The series is growing: the notebooks whose numbers are missing here are still to come, and 13 uses parts
+# that they will build.
 #
 # {{table}}
 
@@ -98,10 +99,10 @@ print(f"{n_parameters / 1e6:.1f} million parameters")
 print(f"{len(model.encoder.layers)} encoder layers, {len(model.decoder.layers)} decoder layers")
 
 # %% [markdown]
-# **Parameters** are the numbers that training has set. The model of the paper has six layers on each side, as
-# in the picture, and is many times as large. This one is small, so that you can run it on a laptop.
+# **Parameters** are the numbers that training has set. The model of the paper has six layers on each side,
+# as in the picture, and is many times as large. This one is small, so that you can run it on a laptop.
 #
-# Now give it some German. None of these sentences is in the training data.
+# Now give it some German. These captions are written for this notebook.
 
 # %%
 captions = {  # a German caption, and a word that must be in its translation
@@ -119,8 +120,8 @@ for german, english in zip(captions, translations, strict=True):
 # English comes out. Nobody wrote a grammar or a dictionary for it: all of it was learned from pairs of
 # sentences.
 #
-# You can judge a translation by reading it. A check is better, because it runs again when something changes.
-# This one asks for one word in each translation, and is content with four of the five.
+# You can judge a translation by reading it. A check is better, because it runs again when something
+# changes. This one asks for one word in each translation, and is content with four of the five.
 
 # %%
 expected = zip(captions.values(), translations, strict=True)
@@ -145,9 +146,9 @@ print(translator.translate([my_sentence])[0])
 #
 # ## What the model reads
 #
-# A network computes with numbers, so text must become numbers. The tokeniser cuts a sentence into **tokens**:
-# pieces of text from a fixed list, the vocabulary. Here a token is a word or a piece of a word. Each token
-# has a number, its **id**.
+# A network computes with numbers, so text must become numbers. The tokeniser cuts a sentence into
+# **tokens**: pieces of text from a fixed list, the vocabulary. Here a token is a word or a piece of a word.
+# Each token has a number, its **id**.
 
 # %%
 sentence = "Ein Mädchen füttert die Enten."
@@ -171,13 +172,14 @@ print("vectors", tuple(vectors.shape))
 assert vectors.shape == (len(encoded.tokens), model.src_embedding.embedding_dim)
 
 # %% [markdown]
-# A sentence has become a matrix: one row for each token. Everything in this series happens to such matrices.
+# A sentence has become a matrix: one row for each token. Everything in this series happens to such
+# matrices.
 #
 # ## One word after the other
 #
 # The decoder does not write the whole sentence at once. It proposes one token, gets it back as input, and
-# proposes the next. `greedy_decode` repeats this, always with the most likely token, until the model proposes
-# the end mark `</s>`. The source ends in the same mark.
+# proposes the next. `greedy_decode` repeats this, always with the most likely token, until the model
+# proposes the end mark `</s>`. The source ends in the same mark.
 
 # %%
 sentence = "Zwei Hunde spielen im Schnee."
@@ -193,9 +195,9 @@ assert tokenizer.decode(written) == translator.translate([sentence])[0]
 #
 # ## Where the model looks
 #
-# **Attention** lets the model look back while it writes: for each token that it predicts, it spreads a weight
-# of 1 over the tokens of the source. An **attention map** shows these weights as a table of shades, one row
-# for each predicted token.
+# **Attention** lets the model look back while it writes: for each token that it predicts, it spreads a
+# weight of 1 over the tokens of the source. An **attention map** shows these weights as a table of shades,
+# one row for each predicted token.
 #
 # `record_attention` notes the weights of every layer while the model runs. The decoder now gets all its
 # tokens at once, after the start mark `<s>`: from `<s>` it predicts the first token, from the first the
@@ -210,8 +212,8 @@ for name, weights in maps.items():
         print(name, tuple(weights.shape))
 
 # %% [markdown]
-# Each shape is `(B, H, T, S)`: one sentence, several **heads**, and for each head a table of `T` rows and `S`
-# columns. A head is one way of looking; each layer has several side by side.
+# Each shape is `(B, H, T, S)`: one sentence, several **heads**, and for each head a table of `T` rows and
+# `S` columns. A head is one way of looking; each layer has several side by side.
 #
 # Take the last layer, and average its heads.
 
@@ -222,8 +224,8 @@ print("weights", tuple(weights.shape))
 assert torch.allclose(weights.sum(dim=-1), torch.ones(weights.shape[0]))
 
 # %% [markdown]
-# The map has one row for each token that the model predicted, from the first to the end mark, and one column
-# for each token of the source.
+# The map has one row for each token that the model predicted, from the first to the end mark, and one
+# column for each token of the source.
 
 # %% tags=["readme-attention_map"]
 source_tokens = tokenizer.encode(sentence).tokens + ["</s>"]
@@ -240,9 +242,9 @@ alt = "Attention map: each English token has a row, most content words are dark 
 plots.show(fig, alt)
 
 # %% [markdown]
-# Read it row by row. Each row sums to 1, and a dark cell is a large weight. Most words that carry meaning are
-# dark at the German word that they translate: look for the rows of *Two*, *dogs* and *snow*. The next cell
-# compares these three, and is content with two.
+# Read it row by row. Each row sums to 1, and a dark cell is a large weight. Most words that carry meaning
+# are dark at the German word that they translate: look for the rows of *Two*, *dogs* and *snow*. The next
+# cell compares these three, and is content with two.
 
 # %%
 darkest = [source_tokens[column] for column in weights.argmax(dim=-1).tolist()]
@@ -276,8 +278,8 @@ for german, english in zip(outside, translator.translate(outside), strict=True):
 # else, or it may stumble over the pieces. No answer is "I do not know": the model has learned to say
 # captions, and that is no caption.
 #
-# It does compute a probability for each token that it writes. Average them: how sure was the model of a whole
-# sentence?
+# It does compute a probability for each token that it writes. Average them: how sure was the model of a
+# whole sentence?
 
 # %%
 def certainty(german):
@@ -296,8 +298,8 @@ print(f"captions: {inside:.2f}, other sentences: {beyond:.2f}")
 assert inside > beyond
 
 # %% [markdown]
-# The model is less sure outside its world. But this number stays inside: whoever gets only the sentence does
-# not see it.
+# The model is less sure outside its world. But this number stays inside: whoever gets only the sentence
+# does not see it.
 #
 # ## What you must know
 #
@@ -318,11 +320,11 @@ print("sum(dim=-1) ", x.sum(dim=-1))  # (2,)
 assert x.sum(dim=-1).tolist() == [6, 15]
 
 # %% [markdown]
-# `dim=-1` counts from the right: the last axis. The series prefers it, because it stays right when an axis is
-# added on the left.
+# `dim=-1` counts from the right: the last axis. The series prefers it, because it stays right when an axis
+# is added on the left.
 #
-# The matrix product `@` works on the last two axes. Here five words of four numbers each become five words of
-# three numbers each.
+# The matrix product `@` works on the last two axes. Here five words of four numbers each become five words
+# of three numbers each.
 
 # %%
 words = torch.rand(5, 4)  # (S, D)
@@ -332,8 +334,8 @@ print(tuple(projected.shape))
 assert torch.allclose(projected[2], words[2] @ W)
 
 # %% [markdown]
-# The check says that each word is treated by itself: row 2 of the product comes from row 2 of `words` alone.
-# Axes further left are carried along, so the same line serves a batch of sentences.
+# The check says that each word is treated by itself: row 2 of the product comes from row 2 of `words`
+# alone. Axes further left are carried along, so the same line serves a batch of sentences.
 
 # %%
 batch = torch.rand(2, 5, 4)  # (B, S, D)
@@ -344,8 +346,8 @@ assert torch.allclose(projected[1], batch[1] @ W)
 # %% [markdown]
 # ### Broadcasting
 #
-# Shapes need not be equal to be added. Align them at the right. Equal sizes fit; a size of 1 stretches to the
-# other size; a missing axis counts as 1.
+# Shapes need not be equal to be added. Align them at the right. Equal sizes fit; a size of 1 stretches to
+# the other size; a missing axis counts as 1.
 
 # %%
 row = torch.tensor([10, 20, 30])  # (3,)
@@ -354,8 +356,8 @@ print(row + column)  # (2, 3)
 assert (row + column).tolist() == [[11, 21, 31], [12, 22, 32]]
 
 # %% [markdown]
-# The row was used twice and the column three times. Sizes that do not fit are an error; `try` catches it here
-# and prints what it says.
+# The row was used twice and the column three times. Sizes that do not fit are an error; `try` catches it
+# here and prints what it says.
 
 # %%
 try:
@@ -373,12 +375,13 @@ assert (x + per_row).tolist() == [[101, 102, 103], [204, 205, 206]]
 
 # %% [markdown]
 # Broadcasting also hides mistakes. A shape that stretches by accident raises no error and gives wrong
-# numbers. This is why every line that changes a shape carries a comment, and why the checks compare numbers.
+# numbers. This is why every line that changes a shape carries a comment, and why the checks compare
+# numbers.
 #
 # ### Modules
 #
-# An `nn.Module` is a function that owns its parameters. `__init__` creates them, `forward` computes. You call
-# the module like a function.
+# An `nn.Module` is a function that owns its parameters. `__init__` creates them, `forward` computes. You
+# call the module like a function.
 
 # %%
 class Layer(nn.Module):
@@ -397,8 +400,8 @@ assert layer(words).shape == words.shape
 assert sum(p.numel() for p in layer.parameters()) == 4 * 4 + 4
 
 # %% [markdown]
-# The module found the weight and the bias of its linear layer by itself. An optimiser will ask for this list
-# in order to train them. What is not on the list is not trained.
+# The module found the weight and the bias of its linear layer by itself. An optimiser will ask for this
+# list in order to train them. What is not on the list is not trained.
 #
 # ## How to read the notebooks
 #
@@ -416,9 +419,10 @@ assert sum(p.numel() for p in layer.parameters()) == 4 * 4 + 4
 # | `F` | width of the feed-forward network | 2048 |
 # | `n_vocab` | size of the vocabulary | about 37,000 |
 #
-# **Attention words.** `Q`, `K` and `V` are always query, key and value. The numbers before the softmax are
-# `scores`; after it they are attention weights. A **mask** is a tensor of booleans, and `True` means "may
-# attend", always. Here the third score is masked:
+# **Attention words.** Notebook 02 explains them. `Q`, `K` and `V` are always query, key and value. The
+# **softmax** turns numbers into shares that add up to 1. The numbers before the softmax are `scores`; after
+# it they are attention weights. A **mask** is a tensor of booleans, and `True` means "may attend", always.
+# Here the third score is masked:
 
 # %%
 scores = torch.tensor([2.0, 1.0, 3.0])  # (S,)
@@ -430,13 +434,13 @@ assert weights[2] == 0 and torch.isclose(weights.sum(), torch.tensor(1.0))
 # %% [markdown]
 # The masked place gets the weight 0, although its score was the largest. The others share the weight of 1.
 #
-# **Stages.** Each notebook goes on in small stages. A stage says what is missing, tries it, shows the output,
-# and ends with a check: an `assert` that fails when the claim is wrong.
+# **Stages.** Each notebook goes on in small stages. A stage says what is missing, tries it, shows the
+# output, and ends with a check: an `assert` that fails when the claim is wrong.
 #
 # **Tags.** A cell can carry tags; JupyterLab shows them under *Property Inspector*, the gears on the right.
-# `final` marks a definition that later notebooks import from `helpers`. `raises-exception` marks a cell that
-# fails on purpose; where Run All stops at such a cell, go on with the one below. `nbval-ignore-output` marks
-# a cell whose output differs from run to run. `exercise` marks your turn.
+# `final` marks a definition that later notebooks import from `helpers`. `raises-exception` marks a cell
+# that fails on purpose; where Run All stops at such a cell, go on with the one below. `nbval-ignore-output`
+# marks a cell whose output differs from run to run. `exercise` marks your turn.
 #
 # **Exercises.** Replace `...` by your answer and run the cell. It prints *Passed*, *Not done yet*, or the
 # likely mistake. An exercise that you leave out stops nothing. Solutions are in `notebooks/solutions`.
@@ -472,8 +476,8 @@ checks.broadcast_shape(shape)
 # ### Exercise 2: sentences as shapes
 #
 # You translate 2 sentences of 7 tokens each. Their translations have 5 tokens each so far. The model has
-# `d_model` 512 and 8 heads. Write three shapes: the ids of the source, their vectors, and the cross-attention
-# weights of one layer.
+# `d_model` 512 and 8 heads. Write three shapes: the ids of the source, their vectors, and the
+# cross-attention weights of one layer.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -487,8 +491,8 @@ checks.sentence_shapes([ids_shape, vectors_shape, weights_shape])
 # %% [markdown]
 # ### Exercise 3: average over the words
 #
-# The simplest summary of a sentence is the average of its word vectors. Write it so that it turns `(B, S, D)`
-# into `(B, D)` and also a single sentence `(S, D)` into `(D,)`.
+# The simplest summary of a sentence is the average of its word vectors. Write it so that it turns `(B, S,
+# D)` into `(B, D)` and also a single sentence `(S, D)` into `(D,)`.
 
 # %% tags=["exercise"]
 def mean_over_words(x):
@@ -529,13 +533,14 @@ checks.scale_and_shift(ScaleAndShift)
 # - Vaswani et al., [Attention Is All You Need](https://arxiv.org/abs/1706.03762), 2017: the paper that the
 #   series follows.
 # - Elliott et al., [Multi30K: Multilingual English-German Image
-#   Descriptions](https://aclanthology.org/W16-3210/), 2016: the captions that the translator was trained on.
+#   Descriptions](https://aclanthology.org/W16-3210/), 2016: the captions that the translator was trained
+#   on.
 # - PyTorch, [Learn the Basics](https://docs.pytorch.org/tutorials/beginner/basics/intro.html): tensors,
 #   modules, training.
 #
 # ## What is still a placeholder
 #
-# Everything. You have seen the destination and built no part of it. The next notebook draws the outline: six
-# encoders, six decoders, and placeholders inside.
+# Everything. You have seen the destination and built no part of it. The next notebook draws the outline:
+# six encoders, six decoders, and placeholders inside.
 #
 # {{next}}

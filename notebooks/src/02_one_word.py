@@ -142,7 +142,7 @@ assert query @ key == 0.0, "by hand: 0 * 2 + 2 * 0"
 #
 # The paper's base model uses 512 numbers for a word and 64 for a query, so these matrices are 512 x 64.
 # Their entries are random at first, and training changes them later. The paper also divides the dot product
-# by $\sqrt{d_k}$. The result is the **score**. Why one divides is a question for the next notebook.
+# by $\sqrt{d_k}$. The result is the **score**. Why one divides is a question for notebook 03.
 
 # %%
 torch.manual_seed(0)
@@ -398,8 +398,10 @@ for name, divisor in divisors.items():
     print(f"{name:18} queries of size {spread:5.2f}  weights {[f'{w:.2f}' for w in maps[name][0].tolist()]}")
 
 # %% [markdown]
-# One number of a query is a sum of 512 products. Such a sum grows like $\sqrt{512}$, which is about 23.
-# Dividing by it brings the query back to size 1, the size of the words.
+# One number of a query is a sum of 512 products. They have either sign and partly cancel, so the sum does
+# not grow to 512 but like $\sqrt{512}$, which is about 23. Dividing by it brings the query back to size 1,
+# the size of the words. (This root belongs to the matrices and the width of a word. The other one,
+# $\sqrt{d_k}$, belongs to the scores.)
 #
 # The figure shows the weights of all five words. Look at the contrast inside each row: one dark field, a
 # mix, or five equal ones.
@@ -431,14 +433,14 @@ print("one weight of 1, a mix, five equal ones: checked")
 
 # %% [markdown]
 # What do the extremes cost? Training works by small nudges: it changes a score a little and follows what
-# helps. Add 0.1 to the score of word 3, and see how far the weights of word 1 move.
+# helps. Add 0.1 to the score of word 5, and see how far the weights of word 1 move.
 
 # %%
 for name, divisor in divisors.items():
     W_Q, W_K = raw_W_Q / divisor, raw_W_K / divisor  # (D, dk) each
     query = five[0] @ W_Q  # (dk,)
     scores = torch.stack([query @ (word @ W_K) for word in five]) / math.sqrt(d_k)  # (S,)
-    nudge = torch.tensor([0.0, 0.0, 0.1, 0.0, 0.0])  # (S,)
+    nudge = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.1])  # (S,)
     moved = ((scores + nudge).softmax(dim=0) - scores.softmax(dim=0)).abs().max()
     print(f"{name:18} scores {scores.min():8.2f} to {scores.max():6.2f}  weights move by {moved:.4f}")
     assert (moved == 0) == (name == "randn"), "only randn should block the nudge"
@@ -502,8 +504,8 @@ print("parameters of LoopAttention:", n_parameters)
 assert n_parameters == 0, "the fault: PyTorch finds none of the three matrices"
 
 # %% [markdown]
-# None. It holds three matrices, and PyTorch does not know that they should be trained. The next notebook
-# mends that.
+# None. It holds three matrices, and PyTorch does not know that they should be trained. Notebook 03 mends
+# that.
 #
 # ## Recap
 #
@@ -559,9 +561,9 @@ def my_attend(query, keys, values):
 checks.one_word_attention(my_attend)
 
 # %% [markdown]
-# **4. Steer it.** `der` looks mostly at `Hund`. Change *one* entry of `small_W_K` so that `der` looks
-# mostly at `bellt`. Give the row, the column (both counted from 0) and the new number. The words and
-# matrices are those of stages 04 and 05.
+# **4. Steer it.** `der` looks mostly at `Hund`. Change *one* entry of `small_W_K` so that the largest
+# weight of `der` falls on `bellt`. Give the row, the column (both counted from 0) and the new number. The
+# words and matrices are those of stages 04 and 05.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION

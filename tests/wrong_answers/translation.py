@@ -55,6 +55,15 @@ def number_of_hits(weights, partners):
     return sum(word in right for word, right in zip(weights.argmax(-1).tolist(), partners, strict=True))
 
 
+def anywhere_in_the_list(translations, references):
+    return sum(t in references for t in translations) / len(references)
+
+
+def first_partner_only(weights, partners):
+    rows = [(row, right) for row, right in zip(weights, partners, strict=True) if right]
+    return sum(int(row.argmax()) == min(right) for row, right in rows) / len(rows)
+
+
 WRONG = {
     "shifted": [
         (([1, 7, 5, 9], [1, 7, 5, 9]), "input and labels are equal"),
@@ -66,11 +75,14 @@ WRONG = {
         (share_of_words, "share of words"),
         (padding_per_word, "divide by all places"),
         (number_of_pads, "number of padded places"),
+        (lambda lengths: 1 / 3, "there the share is 0"),
     ],
     "exact_match_score": [
         (any_order, "the order of the words"),
         (number_right, "number of right sentences"),
         (matching_words, "you compare words"),
+        (anywhere_in_the_list, "wrong place"),
+        (lambda translations, references: None, "returns nothing"),
     ],
     "pieces_to_words": [
         (mean_of_pieces, "you average over the pieces"),
@@ -80,5 +92,6 @@ WRONG = {
         (counts_words_without_partner, "without a partner"),
         (adds_up_weights, "where the largest weight falls"),
         (number_of_hits, "number of hits"),
+        (first_partner_only, "any of them is a hit"),
     ],
 }
