@@ -269,7 +269,7 @@ print(f"all                                     {count(model):8,}")
 #
 # ## Step 8 - Training, about a minute
 #
-# Before training the model babbles.
+# Before training the model knows nothing. Whatever comes out here, if anything, is chance.
 
 # %%
 source = "Die Frau liest den Brief nicht."
@@ -357,9 +357,9 @@ for pair, translation in wrong[:4]:
     print(f"\ngerman   {pair.german}\nright    {pair.english}\nmodel    {translation}")
 
 # %% [markdown]
-# The mistakes are fluent: a wrong number, a swapped role, a lost word, but nearly always an English
-# sentence. A decoder is also a model of English. That is why a fluent translation is no proof of a right
-# one.
+# The mistakes above are of three kinds: who does what to whom is swapped, an article is added, a verb has
+# the wrong form. Most of them are proper English sentences. A decoder is also a model of English. That is
+# why a fluent translation is no proof of a right one.
 #
 # ## Step 10 - Does cross-attention align the words?
 #
@@ -671,8 +671,8 @@ checks.alignment_hits(alignment_hits)
 #   [arXiv:1804.08771](https://arxiv.org/abs/1804.08771).
 # - D. Elliott, S. Frank, K. Sima'an, L. Specia, "Multi30K: Multilingual English-German Image Descriptions",
 #   2016, [arXiv:1605.00459](https://arxiv.org/abs/1605.00459).
-# - B. Trevett, [pytorch-seq2seq](https://github.com/bentrevett/pytorch-seq2seq), tutorial 6, and
-#   msarmi9, [multi30k](https://github.com/msarmi9/multi30k): the published scores for German to English.
+# - B. Trevett, [pytorch-seq2seq](https://github.com/bentrevett/pytorch-seq2seq), tutorial 6, and msarmi9,
+#   [multi30k](https://github.com/msarmi9/multi30k): the published scores for German to English.
 # - Z. Wu and others, "Good for Misconceived Reasons: An Empirical Revisiting on the Need for Visual Context
 #   in Multimodal Machine Translation", 2021, [arXiv:2105.14462](https://arxiv.org/abs/2105.14462).
 #
