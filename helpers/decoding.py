@@ -11,7 +11,7 @@ def greedy_decode(model, src, max_len=None):
 
     Args:
         src: source ids `(B, S)`, each row ending in `</s>`, padded.
-        max_len: at most so many tokens; each source's own length plus 50 when not given (section 6.1).
+        max_len: at most so many tokens; each source's own ids plus 50 when not given (section 6.1).
 
     Returns:
         A list of B lists of target ids, without `<s>` and `</s>`.

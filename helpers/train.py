@@ -156,7 +156,7 @@ def write_card(folder, card):
     scores = (
         "`sacrebleu` and `sacrebleu_lowercase` compare detokenised text; "
         "`tokenised_lowercase` compares lower-cased, normalised,\n"
-        "Moses-tokenised text and is the one to hold beside published numbers. "
+        "Moses-tokenised text: hold it beside numbers for the published `lc.norm.tok` files. "
         f"{card['scores']['exact_match']:.1%} of the sentences equal the reference."
     )
     (folder / "CARD.md").write_text(
@@ -169,7 +169,7 @@ Written by `helpers.train` at the end of the run; the same numbers are in `card.
 - **Training**: {course}. Validation loss {training["valid_loss"]:.3f} nats per token.
 - **Data and terms of use**: {card["data"]}
 - **Use**: for learning. It has seen {card["training_pairs"]:,} {seen} and nothing else; outside that
-  world it answers fluently and wrongly.
+  world it answers often fluently and nearly always wrongly.
 
 | score on the {card["test_pairs"]:,} test sentences, greedy | BLEU | sacreBLEU signature |
 |---|---|---|

@@ -19,7 +19,9 @@ from helpers.model import Transformer
 SHIPPED = Path(__file__).parent / "translator"
 
 # Between sentences: after . ! or ?, before a capital letter, but not in "am 3. Mai" or "Dr. Weiss".
-SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\d\.)(?<!\b[A-Z][a-z]\.)(?<!\bProf\.)\s+(?=[A-ZÄÖÜ])")
+SENTENCE_END = re.compile(
+    r"(?<=[.!?])(?<!\d\.)(?<!\b[A-Z][a-z]\.)(?<!\b[A-Za-z]\.)(?<!\bProf\.)\s+(?=[A-ZÄÖÜ])"
+)
 
 EXAMPLE = """example:
   python -m helpers.translate "Zwei Hunde spielen im Schnee."

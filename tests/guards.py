@@ -23,7 +23,7 @@ NOT_COMPARED: dict[str, dict[str, str]] = {
         "translations = translate_batch(": "sentences by the model trained here",
         "metric = BLEU()": "the score of the model trained here, and the version of sacreBLEU",
         "are not exactly right": "which sentences go wrong depends on the training",
-        "def only_moved": "how often the heads of the model trained here hit",
+        "def only_elsewhere": "how often the heads of the model trained here hit",
     },
 }
 NOT_COMPARED_TAGS = {"nbval-ignore-output", "nbval-skip"}

@@ -136,9 +136,9 @@ def test_a_sentence_too_long_names_itself(folder):
 
 
 def test_sentences_are_told_apart_by_capitals_and_not_by_dots():
-    text = "Ein Kind feiert am 3. Mai mit Dr. Weiss. Es lacht! Ja? nein."
+    text = "Ein Kind feiert am 3. Mai mit Dr. Weiss, z. B. Hans. Es lacht! Ja? nein."
     parts = translate.SENTENCE_END.split(text)
-    assert parts == ["Ein Kind feiert am 3. Mai mit Dr. Weiss.", "Es lacht!", "Ja? nein."]
+    assert parts == ["Ein Kind feiert am 3. Mai mit Dr. Weiss, z. B. Hans.", "Es lacht!", "Ja? nein."]
 
 
 def test_a_string_is_not_a_list(folder):

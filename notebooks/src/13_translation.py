@@ -116,7 +116,7 @@ print(f"sentences in which the order of two words changes: {share:.0%}")
 # The test must ask for something new. The grammar keeps some combinations out of the training: an adjective
 # with a noun, a noun with a verb, a verb with a kind of sentence. Every test sentence contains at least one
 # of them. But each single word occurs in training. (A *statement* below is a plain sentence, without a
-# second clause.)
+# second clause. It is the mildest kind of new.)
 
 # %%
 held_out = held_out_combinations(seed=0)
@@ -238,7 +238,8 @@ print("shapes (B, S) of the first batches:", shapes)
 # ## Step 7 - The model
 #
 # The same class that translates in notebook 00, only smaller: two layers in each tower, 64 numbers per
-# word, eight heads. The layers normalise first (`norm_first`), which trains well without much care.
+# word, eight heads. Two things differ from the paper: the layers normalise before each part and not after
+# it (`norm_first`), and there is no dropout.
 
 # %%
 SIZES = {
@@ -279,7 +280,8 @@ print(source, " ->", repr(translate_batch(model, tokenizer, [source])[0][:40]))
 # Now the loop. The **loss** says how surprised the model is by the right subword, and each step changes the
 # parameters a little so that it falls. The steps grow during a short warm-up and shrink after it (section
 # 5.3). **Label smoothing** asks for a little less than certainty (section 5.4). An epoch is one pass over
-# all pairs. At the end the weights after the last three epochs are averaged, as in section 6.1.
+# all pairs. At the end the weights after the last three epochs are averaged; section 6.1 does so with the
+# last five checkpoints.
 
 # %% tags=["nbval-ignore-output"]
 CONFIGS = {
@@ -320,6 +322,8 @@ for pair, translation in list(zip(test_side, translations, strict=True))[:3]:
 
 # %% [markdown]
 # The strictest score is the **exact match**: every word, every ending, every comma as in the reference.
+# (One reservation: the sizes and the number of epochs above were chosen by trying them on this grammar's
+# test sentences. A strict test keeps a third side for such choices.)
 
 # %%
 def exact_match(translations, references):
@@ -332,9 +336,9 @@ assert exact >= 0.95 or DATASET != "grammar", f"only {exact:.1%}"
 
 # %% [markdown]
 # Real sentences have many good translations, so there an exact match says little. The usual score is
-# **BLEU**: it counts how many runs of one to four words the translation shares with the reference. It
-# depends on details such as capitals and how words are cut. So never quote a BLEU score without the
-# signature that says how it was computed.
+# **BLEU**: it is built from the share of the translation's runs of one to four words that stand in the
+# reference, with a penalty for a translation that is too short. It depends on details such as capitals and
+# how words are cut. So never quote a BLEU score without the signature that says how it was computed.
 
 # %% tags=["nbval-ignore-output"]
 metric = BLEU()
@@ -357,9 +361,8 @@ for pair, translation in wrong[:4]:
     print(f"\ngerman   {pair.german}\nright    {pair.english}\nmodel    {translation}")
 
 # %% [markdown]
-# The mistakes above are of three kinds: who does what to whom is swapped, an article is added, a verb has
-# the wrong form. Most of them are proper English sentences. A decoder is also a model of English. That is
-# why a fluent translation is no proof of a right one.
+# Most mistakes are fluent English: often who does what to whom is swapped. A decoder is also a model of
+# English. That is why a fluent translation is no proof of a right one.
 #
 # ## Step 10 - Does cross-attention align the words?
 #
@@ -405,8 +408,8 @@ print("English words, German words:", shape)
 assert shape == (len(words(example.english)), len(words(example.german)))
 
 # %% [markdown]
-# A head scores a hit when its largest weight falls on a right partner. Count the hits of every head over
-# the test side.
+# A head scores a hit when its largest weight among the words, `</s>` left out, falls on a right partner.
+# Count the hits of every head over the test side.
 
 # %%
 def partners(pair):
@@ -455,8 +458,8 @@ plots.show(
 # only asked for the right words, and looking at the partner is one way to get them.
 #
 # Take the best head. It was chosen by these 100 sentences, so score it on the other 100. A number also
-# needs something to be compared with. Two lookers that know nothing: one takes the German word at the same
-# place in the sentence, the other picks any word.
+# needs something to be compared with. Three lookers that know nothing: one takes the German word at the
+# same place in the sentence, one the word to the left of that, one picks any word.
 
 # %%
 def same_place(pair):
@@ -474,31 +477,31 @@ others, other_golds = chosen[100:], golds[100:]
 guesses = {
     "the best head": [look[layer, head].tolist() for look in looks[100:]],
     "same place": [same_place(pair) for pair in others],
+    "one to the left": [[max(0, place - 1) for place in same_place(pair)] for pair in others],
     "any word": [any_word(pair) for pair in others],
 }
 
 # %% [markdown]
 # "Same place" is a strong guess, because many words do stay in their place. So count a second time, only
-# the words whose partner stands somewhere else. There "same place" must fail, and "any word" is the one to
-# beat.
+# the words whose partner stands somewhere else. There "same place" must fail.
 
 # %% tags=["nbval-ignore-output"]
-def only_moved(pair, gold):
+def only_elsewhere(pair, gold):
     places = zip(same_place(pair), gold, strict=True)
     return [right if place not in right else set() for place, right in places]
 
 
-moved = [only_moved(pair, gold) for pair, gold in zip(others, other_golds, strict=True)]
-found = {name: (hit_rate(guess, other_golds), hit_rate(guess, moved)) for name, guess in guesses.items()}
-for name, (all_words, moved_words) in found.items():
-    print(f"{name:14} all words {all_words:4.0%}   words that moved {moved_words:4.0%}")
+elsewhere = [only_elsewhere(pair, gold) for pair, gold in zip(others, other_golds, strict=True)]
+found = {name: (hit_rate(guess, other_golds), hit_rate(guess, elsewhere)) for name, guess in guesses.items()}
+for name, (all_words, some) in found.items():
+    print(f"{name:16} all words {all_words:4.0%}   words elsewhere {some:4.0%}")
 
 # %%
-best, best_moved = found["the best head"]
-print("better than the same place:", best > found["same place"][0] + 0.05)
-print("better than any word where words have moved:", best_moved > found["any word"][1] + 0.2)
-assert DATASET != "grammar" or best > found["same place"][0] + 0.05
-assert DATASET != "grammar" or best_moved > found["any word"][1] + 0.2
+(best, best_elsewhere), *guessed = found.values()
+print("better than every guess, on all words:", best > max(g[0] for g in guessed) + 0.05)
+print("better than every guess, on words elsewhere:", best_elsewhere > max(g[1] for g in guessed) + 0.2)
+assert DATASET != "grammar" or best > max(g[0] for g in guessed) + 0.05
+assert DATASET != "grammar" or best_elsewhere > max(g[1] for g in guessed) + 0.2
 
 # %% [markdown]
 # Draw that head for the sentence of step 2, and below it the gold alignment.
@@ -539,10 +542,10 @@ assert DATASET != "grammar" or late < found["any word"][0], f"{late:.0%}"
 # ## Step 11 - The same code on real sentences
 #
 # Now the switch of step 1. With `DATASET = "multi30k"` the same cells download Multi30k, captions of
-# photographs in both languages, check their checksum, and train a larger model. Step 10 needs the grammar,
-# which knows the right partners, and is skipped there. The training takes long, so the result of such a run
-# comes with the series: `helpers.train` made the translator of notebook 00, and wrote the time and the
-# scores into a card.
+# photographs in both languages, check their checksum, and train a larger model. Steps 2 and 10 have nothing
+# to count there, because nobody has marked the right partners. The training takes long, so the result of
+# such a run, in bfloat16, comes with the series: `helpers.train` made the translator of notebook 00, and
+# wrote the time and the scores into a card.
 
 # %%
 card = json.loads((Path(helpers.__file__).parent / "translator" / "card.json").read_text(encoding="utf-8"))
@@ -557,17 +560,17 @@ for name, result in card["scores"].items():
 # Three BLEU scores of the same translations. They differ by what counts as the same word: with capitals,
 # without, and with the words cut by another tool. (In the last row that tool had lower-cased the text
 # before sacreBLEU saw it, so its signature cannot say so.) A comparison with published numbers must use the
-# same kind. These have been published for the same test sentences, and are typed in from their sources (see
+# same kind. These have been published for the same test sentences, as reported by their authors (see
 # References):
 
 # %%
 published = [
-    ("bentrevett, tutorial 6", 36.52, "9.0 M parameters, tokenised, lower-cased, greedy"),
+    ("bentrevett, tutorial 6", 36.52, "9.0 M parameters, 10 epochs, tokenised, lower-cased, greedy"),
     ("msarmi9, recurrent with attention", 33.47, "sentencepiece"),
     ("Wu and others 2021, ENGLISH TO GERMAN", 41.02, "2.6 M parameters, tokenised, lower-cased, beam of 5"),
 ]
 ours = card["scores"]["tokenised_lowercase"]["score"]
-size = f"{card['parameters'] / 1e6:.1f} M parameters"
+size = f"{card['parameters'] / 1e6:.1f} M parameters, {training['epochs']} epochs"
 for name, score, how in [("this series", ours, f"{size}, tokenised, lower-cased, greedy"), *published]:
     print(f"{score:6.2f}  {name:38} {how}")
 
