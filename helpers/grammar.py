@@ -132,7 +132,6 @@ ADJECTIVES = _table(Adjective, """
     neu          new          rt
     interessant  interesting  r
 """)  # fmt: skip
-STATES = {"hungrig", "traurig", "freundlich"}  # no: he was small because he slept
 
 # Fixed phrases: words with the same number are translations of each other.
 PRESENT_TIMES = ["heute:1 | today:1", "am:1 Abend:2 | in:1 the:1 evening:2", "jeden:1 Tag:2 | every:1 day:2"]
@@ -359,10 +358,10 @@ class _Author:
     def with_conjunction(self, structure: str) -> tuple[list[Token], list[Token]]:
         self.past, past = self.past and structure == "because", self.past and structure != "when"
         main = self.clause("main", ("clause",) if structure == "that" else FRAMES)
-        self.past = past  # only here in `that`: he believes that she slept (no: believed that she had slept)
+        self.past = past  # after "believed that" it would be "had slept"
         second = self.clause(structure)
         adjectives = {c.place.german[0].text for c in (main, second) if c.verb.frame == "predicate"}
-        self.is_good &= structure == "that" or adjectives <= STATES
+        self.is_good &= structure == "that" or adjectives <= {"hungrig", "traurig", "freundlich"}
         conjunction = {"because": "weil", "when": "wenn", "that": "dass"}[structure]
         german = [Token(conjunction, ("conjunction",)), *second.german("final")]
         english = [Token(structure, ("conjunction",)), *second.english()]

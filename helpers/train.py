@@ -56,23 +56,19 @@ def build_parser():
     )
     add("--data", choices=["grammar", "multi30k"], default="grammar", help="grammar works offline (default)")
     add("--direction", choices=["de-en", "en-de"], default="de-en", help="default: de-en")
-    add("--vocab-size", type=int, default=None, help="subwords, joint (default: 6000, grammar 400)")
-    add("--d-model", type=int, default=None, help="width of the vectors (default: 256, grammar 128)")
+    both = argparse.BooleanOptionalAction
+    add("--vocab-size", type=int, help="subwords, joint (default: 6000, grammar 900)")
+    add("--d-model", type=int, help="width of the vectors (default: 256, grammar 64)")
     add("--n-heads", type=int, default=8, help="heads, must divide d-model (default: 8)")
-    add("--d-ff", type=int, default=None, help="feed-forward width (default: twice d-model)")
-    add("--n-layers", type=int, default=None, help="encoder and decoder layers (default: 3, grammar 2)")
-    add("--dropout", type=float, default=None, help="default: 0.2, grammar 0.0")
-    add("--norm-first", action="store_true", help="pre-norm instead of the paper's post-norm")
-    add("--epochs", type=int, default=None, help="passes over the data (default: 24, grammar 12)")
-    add("--max-tokens", type=int, default=3000, help="padded tokens per side and batch (default: 3000)")
-    add("--peak-lr", type=float, default=1.5e-3, help="highest learning rate (default: 0.0015)")
-    add("--warmup-steps", type=int, default=None, help="steps to reach it (default: 800, grammar 200)")
-    add(
-        "--average-last",
-        type=int,
-        default=None,
-        help="epochs whose final weights are averaged (default: 5, grammar 0)",
-    )
+    add("--d-ff", type=int, help="feed-forward width (default: 512, grammar 256)")
+    add("--n-layers", type=int, help="encoder and decoder layers (default: 3, grammar 2)")
+    add("--dropout", type=float, help="default: 0.2, grammar 0.0")
+    add("--norm-first", action=both, help="pre-norm or the paper's post-norm (default: post, grammar pre)")
+    add("--epochs", type=int, help="passes over the data (default: 24, grammar 5)")
+    add("--max-tokens", type=int, help="padded tokens per side and batch (default: 3000, grammar 1000)")
+    add("--peak-lr", type=float, help="highest learning rate (default: 0.0015, grammar 0.01)")
+    add("--warmup-steps", type=int, help="steps to reach it (default: 800, grammar 200)")
+    add("--average-last", type=int, help="last epochs whose weights are averaged (default: 5, grammar 3)")
     add("--bfloat16", action="store_true", help="faster on CPUs with bfloat16 in hardware, slower elsewhere")
     add("--seed", type=int, default=0, help="default: 0")
     add("--resume", action="store_true", help="go on from the checkpoint in the output folder")
@@ -81,12 +77,14 @@ def build_parser():
 
 DEFAULTS = {
     "multi30k": dict(
-        vocab_size=6000, d_model=256, n_layers=3, dropout=0.2, epochs=24, warmup_steps=800, average_last=5
-    ),
+        vocab_size=6000, d_model=256, d_ff=512, n_layers=3, dropout=0.2, norm_first=False,
+        epochs=24, max_tokens=3000, peak_lr=1.5e-3, warmup_steps=800, average_last=5,
+    ),  # as the shipped translator
     "grammar": dict(
-        vocab_size=400, d_model=128, n_layers=2, dropout=0.0, epochs=12, warmup_steps=200, average_last=0
-    ),
-}
+        vocab_size=900, d_model=64, d_ff=256, n_layers=2, dropout=0.0, norm_first=True,
+        epochs=5, max_tokens=1000, peak_lr=1e-2, warmup_steps=200, average_last=3,
+    ),  # as notebook 13
+}  # fmt: skip
 
 
 def load_splits(data, direction):
@@ -96,7 +94,7 @@ def load_splits(data, direction):
     else:
         from helpers.grammar import grammar_corpus
 
-        pairs, test = ([(p.german, p.english) for p in side] for side in grammar_corpus(8000, 500))
+        pairs, test = ([(p.german, p.english) for p in side] for side in grammar_corpus(20_000, 500))
         splits = [pairs[500:], pairs[:500], test]
     if direction == "en-de":
         splits = [[(english, german) for german, english in pairs] for pairs in splits]
@@ -190,8 +188,7 @@ def main(arguments=None):
     args = build_parser().parse_args(arguments)
     for name, value in DEFAULTS[args.data].items():
         if getattr(args, name) is None:
-            setattr(args, name, value)
-    args.d_ff = args.d_ff or 2 * args.d_model
+            setattr(args, name, min(value, args.epochs) if name == "average_last" else value)
     try:
         return run(args)
     except KeyboardInterrupt:
@@ -272,13 +269,16 @@ def make_card(args, folder, sizes, history, n_pairs, valid, test):
 
 
 def command(args):
-    """The command that makes this model: every option that was given or differs from the parser's default."""
+    """The command that makes this model, with every option spelled out."""
     parts = ["python -m helpers.train", "--out FOLDER"]
     for name, value in vars(args).items():
-        if name in ("out", "resume") or value is False:
-            continue
-        option = f"--{name.replace('_', '-')}"
-        parts.append(option if value is True else f"{option} {value}")
+        option = name.replace("_", "-")
+        if name == "norm_first":
+            parts.append(f"--{option}" if value else f"--no-{option}")
+        elif name == "bfloat16":
+            parts += [f"--{option}"] * value
+        elif name not in ("out", "resume"):
+            parts.append(f"--{option} {value}")
     return " ".join(parts)
 
 
