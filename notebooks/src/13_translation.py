@@ -588,7 +588,7 @@ for name, score, how in [("this series", ours, f"{size}, tokenised, lower-cased,
 # 2. Subwords read nearly every word with a small vocabulary. Batches of similar length hold little padding.
 # 3. In training the decoder reads the right words, one place behind the labels. In use it reads its own.
 # 4. Exact match is strict, BLEU is usual, and a BLEU score without its signature says little.
-# 5. Nothing makes cross-attention align words. Some heads do it anyway; measured against a baseline you can
+# 5. Nothing makes cross-attention align words. Some heads do it anyway; measured against a guess you can
 #    say how well.
 #
 # ## Exercises
