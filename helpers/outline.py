@@ -1,14 +1,16 @@
-"""The first, empty outline of the Transformer, and attention for one word: what notebooks 01 and 02 leave.
+"""The first, empty outline of the Transformer, and the attention of notebooks 02 and 03.
 
 Nothing here is in the finished model; later notebooks put their parts into this outline one by one and
-compare with its loops. Shapes: S source length, T target length, D d_model, dk width of queries and keys,
-dv of values.
+compare with its loops. Shapes: B batch, S source length, T target length, D d_model, dk width of queries and
+keys, dv of values.
 """
 
 import math
 
 import torch
 from torch import nn
+
+from helpers.model import attention_weights
 
 
 class CrossPlaceholder(nn.Module):
@@ -90,3 +92,30 @@ def self_attention_loop(words, W_Q, W_K, W_V):
     values = [word @ W_V for word in words]
     outputs = [attend(word @ W_Q, keys, values)[0] for word in words]
     return torch.stack(outputs)  # (S, dv)
+
+
+class SelfAttention(nn.Module):
+    """One attention head as a layer with three matrices to train: `(B, S, D)` to `(B, S, dv)`."""
+
+    def __init__(self, d_model, d_k, d_v):
+        super().__init__()
+        scale = 1 / math.sqrt(d_model)
+        self.W_Q = nn.Parameter(torch.randn(d_model, d_k) * scale)  # (D, dk)
+        self.W_K = nn.Parameter(torch.randn(d_model, d_k) * scale)  # (D, dk)
+        self.W_V = nn.Parameter(torch.randn(d_model, d_v) * scale)  # (D, dv)
+
+    def forward(self, words):
+        query, key = words @ self.W_Q, words @ self.W_K  # (B, S, dk) each
+        value = words @ self.W_V  # (B, S, dv)
+        return attention_weights(query, key) @ value  # (B, S, dv)
+
+
+class AttendToItself(nn.Module):
+    """Lets `MultiHeadAttention` stand where a part gets the words alone: `(B, S, D)` to same."""
+
+    def __init__(self, attention):
+        super().__init__()
+        self.attention = attention
+
+    def forward(self, words):
+        return self.attention(words, words, words)

@@ -170,33 +170,90 @@ def attention_map(
     or when it holds a number that cannot be an attention weight.
     """
     weights = _checked_weights(weights, query_words, key_words)
-    rows, columns = weights.shape
+    texts = [[f"{weight:.2f}".removeprefix("0") for weight in row] for row in weights]
+    small = weights.shape[0] <= 16 and weights.shape[1] <= 14
+    return heat_map(
+        weights, query_words, key_words, texts=texts if small else None, ax=ax, title=title,
+        row_axis=query_label, column_axis=key_label, scale="attention weight" if bar else None,
+    )  # fmt: skip
+
+
+def heat_map(
+    values, rows, columns, *, low=0.0, high=1.0, texts=None, ax=None, title=None, row_axis=None,
+    column_axis=None, scale=None,
+):  # fmt: skip
+    """Heat map of a matrix, light at `low` and dark at `high`; returns the figure.
+
+    `rows` and `columns` are the words on the axes, `row_axis` and `column_axis` say what they are. `texts` is
+    a matrix of strings to write into the fields, `scale` the label of the colour scale (default: no scale).
+    Raises ValueError when the labels do not fit the matrix.
+    """
+    values = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=float)
+    if values.shape != (len(rows), len(columns)) or values.size == 0:
+        raise ValueError(
+            f"values has shape {values.shape}, expected ({len(rows)}, {len(columns)}): "
+            "pass one label for each row and one for each column"
+        )
     if ax is None:
-        size = (max(5.5, 0.66 * columns + 3.2), max(3.2, 0.5 * rows + 1.9))
+        size = (max(5.5, 0.66 * len(columns) + 3.2), max(3.2, 0.5 * len(rows) + 1.9))
         _, ax = plt.subplots(figsize=size, layout="constrained")
-    image = ax.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    steep = columns > 5 and max(map(len, key_words)) > 4
+    image = ax.imshow(values, cmap="Blues", vmin=low, vmax=high, aspect="auto")
+    steep = len(columns) > 5 and max(len(str(column)) for column in columns) > 4
     slope = {"rotation": 50, "ha": "left", "rotation_mode": "anchor"} if steep else {}
-    ax.set_xticks(range(columns), key_words, fontsize=13, **slope)
-    ax.set_yticks(range(rows), query_words, fontsize=13)
-    ax.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
-    ax.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
-    ax.grid(which="minor", color="#d0d0d0", linewidth=0.8)
+    ax.set_xticks(range(len(columns)), columns, fontsize=13, **slope)
+    ax.set_yticks(range(len(rows)), rows, fontsize=13)
+    if values.size <= 400:  # lines between the fields, where there is room for them
+        ax.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)
+        ax.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)
+        ax.grid(which="minor", color="#d0d0d0", linewidth=0.8)
     ax.tick_params(which="both", length=0, top=False, labeltop=True, labelbottom=False)
-    ax.set_xlabel(key_label, fontsize=13, labelpad=8)
-    ax.set_ylabel(query_label, fontsize=13, labelpad=8)
-    if rows <= 16 and columns <= 14:
-        for (row, column), weight in np.ndenumerate(weights):
-            text = f"{weight:.2f}".removeprefix("0")
-            colour = "white" if weight > 0.55 else INK
+    if column_axis:
+        ax.set_xlabel(column_axis, fontsize=13, labelpad=8)
+    if row_axis:
+        ax.set_ylabel(row_axis, fontsize=13, labelpad=8)
+    if texts is not None:
+        for (row, column), value in np.ndenumerate(values):
+            colour = "white" if (value - low) / (high - low) > 0.55 else INK
+            text = texts[row][column]
             ax.text(column, row, text, ha="center", va="center_baseline", fontsize=11, color=colour)
-    if bar:
-        scale = ax.figure.colorbar(image, ax=ax, ticks=(0, 0.5, 1))
-        scale.set_label("attention weight", fontsize=13)
-        scale.ax.tick_params(labelsize=12)
+    if scale:
+        bar = ax.figure.colorbar(image, ax=ax, ticks=(low, (low + high) / 2, high))
+        bar.set_label(scale, fontsize=13)
+        bar.ax.tick_params(labelsize=12)
     if title:
         ax.set_title(title, fontsize=15, pad=12)
     return ax.figure
+
+
+def scoreboard(table, *, live=None, chance=None, title=None):
+    """Heat map of a board, rows x tasks, with the mean over the seeds and their lowest and highest score.
+
+    `table` is {row: {task: [score per seed]}} as `helpers.scoreboard.recorded` returns it. `live` is
+    {task: score} of a body trained just now, drawn as the last row, `chance` likewise as the first. Scores
+    are 0 to 1. Raises ValueError when a row has other tasks than the first.
+    """
+    rows = {"best guess from the symbol": {task: [score] for task, score in chance.items()}} if chance else {}
+    rows |= table
+    if live:
+        rows["live: trained just now"] = {task: [score] for task, score in live.items()}
+    if not rows:
+        raise ValueError("table is empty, expected {row: {task: [score per seed]}}")
+    tasks = list(next(iter(rows.values())))
+    for row, scores in rows.items():
+        if list(scores) != tasks:
+            raise ValueError(f"row {row!r} has the tasks {list(scores)}, the first row has {tasks}")
+    means = [[np.mean(scores[task]) for task in tasks] for scores in rows.values()]
+    texts = [[_mean_and_range(scores[task]) for task in tasks] for scores in rows.values()]
+    _, ax = plt.subplots(figsize=(3.6 + 1.15 * len(tasks), 1.5 + 0.62 * len(rows)), layout="constrained")
+    fig = heat_map(means, list(rows), tasks, texts=texts, ax=ax, title=title, scale="accuracy")
+    ax.set_xticks(range(len(tasks)), tasks, fontsize=13, rotation=0, ha="center")
+    return fig
+
+
+def _mean_and_range(scores):
+    """What a field of the scoreboard says: the mean, and below it the lowest and highest score."""
+    numbers = [f"{number:.2f}".removeprefix("0") for number in (np.mean(scores), min(scores), max(scores))]
+    return numbers[0] if len(scores) == 1 else f"{numbers[0]}\n{numbers[1]} to {numbers[2]}"
 
 
 def _checked_weights(weights, query_words, key_words):

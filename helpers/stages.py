@@ -1,0 +1,62 @@
+"""Two neighbouring stages side by side: what changed from one version of a part to the next."""
+
+import ast
+import difflib
+import html
+import inspect
+import linecache
+import textwrap
+
+
+def source_of(thing):
+    """The source text of a function or class, also of one that was defined in a notebook cell.
+
+    Raises ValueError when there is none: something that was not written in Python, or not kept.
+    """
+    if not inspect.isclass(thing):
+        return textwrap.dedent(inspect.getsource(thing)).rstrip()
+    # Python before 3.13 finds no class of a notebook cell: go through the file of one of its methods.
+    methods = [value for value in vars(thing).values() if inspect.isfunction(value)]
+    for method in methods:
+        lines = linecache.getlines(method.__code__.co_filename)
+        for node in ast.walk(ast.parse("".join(lines))):
+            if isinstance(node, ast.ClassDef) and node.name == thing.__name__:
+                return textwrap.dedent("".join(lines[node.lineno - 1 : node.end_lineno])).rstrip()
+    raise ValueError(f"no source of {thing.__name__}: pass a class with a method, from a cell or a module")
+
+
+def show_changes(before, after):
+    """Display two stages of a part side by side; lines that go are marked -, lines that come +.
+
+    `before` and `after` are functions or classes. The marks and bold type carry the meaning, and colour
+    repeats it.
+    """
+    from IPython.display import HTML, display
+
+    display(HTML(changes_as_html(before, after)))
+
+
+def changes_as_html(before, after):
+    """The table that `show_changes` displays."""
+    left, right = source_of(before).splitlines(), source_of(after).splitlines()
+    rows = []
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        old, new = left[a:b], right[c:d]
+        for index in range(max(len(old), len(new))):
+            cells = [_cell(old, index, "-", kind != "equal"), _cell(new, index, "+", kind != "equal")]
+            rows.append("<tr>" + "".join(cells) + "</tr>")
+    heading = '<th colspan="2" style="text-align: left">{}</th>'
+    titles = "".join(heading.format(html.escape(stage.__name__)) for stage in (before, after))
+    return f"<table>\n<thead><tr>{titles}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>"
+
+
+def _cell(lines, index, mark, changed):
+    """The mark and the line as two table cells, empty when this side has no such line."""
+    if index >= len(lines):
+        return "<td></td><td></td>"
+    code = html.escape(lines[index]).replace(" ", "&nbsp;")
+    if not changed:
+        style = "text-align: left; background: white; color: #1a1a1a"
+        return f'<td></td><td style="{style}"><code style="{style}">{code}</code></td>'
+    style = f"text-align: left; background: {'#F7D9BF' if mark == '-' else '#CFE6F7'}; color: #1a1a1a"
+    return f'<td><b>{mark}</b></td><td style="{style}"><code style="{style}"><b>{code}</b></code></td>'
