@@ -1,7 +1,7 @@
 # %% [raw] tags=["card"]
 # built: six encoders and six decoders, all of them placeholders
 # questions: What goes into a Transformer, and what comes out? What does the encoder hand to the decoder?
-# Which parts are still empty?
+# Which parts are still empty? What is the scoreboard, and what can a placeholder do?
 
 # %% [markdown]
 # # 01 - The outline
@@ -24,7 +24,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from helpers import checks, plots
+from helpers import checks, plots, scoreboard
 
 # %% [markdown]
 # ## You are here
@@ -492,7 +492,93 @@ assert difference < 1e-5, "linear layers in a row should equal one"
 # One layer does the work of the whole tower. Depth buys nothing here until something that is not linear
 # stands between the layers: attention, and in the feed-forward part a function that sets negative numbers
 # to 0.
+
+# %% [markdown]
+# ### The scoreboard
 #
+# Yes and no are not enough. You want to see what each part of the encoder *buys*, so the series keeps a
+# scoreboard: six small tasks, and a row for the encoder of each notebook. A sentence has eight symbols, 0
+# to 7. Each task asks for one symbol at each position.
+
+# %%
+eight = torch.tensor([[3, 1, 3, 0, 7, 2, 3, 1]])  # (B, S)
+each_once = torch.tensor([[2, 0, 1, 3, 5, 4, 7, 6]])  # (B, S): each symbol once
+for name, task in scoreboard.TASKS.items():
+    symbols = each_once if task.permutation else eight
+    print(f"{name:8}", symbols[0].tolist(), "->", task.target(symbols)[0].tolist(), "", task.rule)
+
+assert scoreboard.TASKS["hop"].target(each_once)[0].tolist() == [1, 2, 0, 3, 4, 5, 6, 7], "by hand"
+
+# %% [markdown]
+# Redo one of each on paper. In `hop` the first symbol is a 2, so look at place 2, counted from 0. There is
+# a 1. In `two hops` you look once more: at place 1 there is a 0.
+#
+# Some tasks ask about a symbol alone, some about its neighbours, some about its place. An encoder that sees
+# only one word at a time can solve the first kind at best.
+#
+# To take part, the encoder borrows three things that later notebooks open:
+#
+# - an **embedding**, which turns each symbol into a vector (07),
+# - an **output layer**, which gives each of the eight symbols a number; the largest is the guess (10),
+# - a **training loop**, which shows the model 128 sentences at a time, compares its best guesses with the
+#   targets and nudges every parameter a little in the direction that helps (11). It does so at most 400
+#   times: these are the steps.
+#
+# The word is 64 numbers wide here, so that the training takes seconds.
+
+# %%
+model_of_symbols = scoreboard.SymbolModel(EncoderOutline(64))
+numbers = model_of_symbols(eight)  # (B, S, V): V symbols to choose from
+print("sentence", tuple(eight.shape), " numbers", tuple(numbers.shape))
+assert numbers.shape == (1, 8, 8), "eight positions, and a number for each of eight symbols"
+
+# %% [markdown]
+# What would a good score be? You need something to compare with: the best guess that knows the word's own
+# symbol and nothing else. In `copy` it is always right. In `count` it says 1 all the time, class 0, or 2,
+# class 1, which is about as frequent. It is tested on 1,000 sentences that no training sees.
+
+# %%
+chance = {name: scoreboard.chance(task) for name, task in scoreboard.TASKS.items()}
+for name, share in chance.items():
+    print(f"{name:8} {share:.2f}")
+
+assert chance["copy"] == 1.0 and chance["reverse"] < 0.2, "copy needs no neighbour, reverse does"
+
+# %% [markdown]
+# Now train one encoder of placeholders on each task, and test it on the same 1,000 sentences. The accuracy
+# is the share of symbols that it gets right.
+
+# %% tags=["nbval-ignore-output"]
+live = scoreboard.measure_tasks(lambda: EncoderOutline(64))
+print({name: round(share, 2) for name, share in live.items()})
+
+# %% [markdown]
+# One training proves little: another start gives another number. So all rows have also been trained with
+# three seeds each (a seed fixes the random start and the sentences), by the command
+# `python -m helpers.experiments encoder`. The figure shows the mean, and below it the lowest and the highest
+# of the three. Look at the columns where the placeholders stay at the best guess.
+
+# %%
+recorded = scoreboard.recorded("encoder", last="01")
+fig = plots.scoreboard(recorded, live=live, chance=chance, title="The scoreboard after notebook 01")
+plots.show(
+    fig,
+    alt="Heat map of accuracies with three rows: the best guess from the symbol, the recorded placeholders, "
+    "and the placeholders trained just now. Copy is 1.00 in all rows. In the five other tasks the "
+    "placeholders are as good as the best guess.",
+)
+
+# %% [markdown]
+# The placeholders copy, and that is all. In every other column they do about what the best guess does,
+# because no word of the encoder knows its neighbours. The check says it for the recorded seeds and for yours.
+
+# %%
+for name in scoreboard.TASKS:
+    for share in [*recorded["01 placeholders"][name], live[name]]:
+        assert abs(share - chance[name]) < 0.05, f"{name}: placeholders should do no better than the guess"
+print("six tasks, and the placeholders do as well as the best guess in each of them")
+
+# %% [markdown]
 # ## What survives
 #
 # | code of today | what happens to it |

@@ -1,0 +1,155 @@
+"""The scoreboard: its tasks, its trainings, and what is recorded."""
+
+import json
+from statistics import mean
+
+import pytest
+import torch
+from torch import nn
+
+from helpers import experiments, scoreboard
+from helpers.outline import EncoderOutline
+from helpers.scoreboard import TASKS, Board, accuracy, chance, measure_tasks, record, recorded, train_on
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+# Tasks, by hand
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence", "wanted"),
+    [
+        ("copy", [3, 1, 3], [3, 1, 3]),
+        ("count", [3, 1, 3], [1, 0, 1]),
+        ("odd", [3, 1, 3], [0, 1, 0]),
+        ("reverse", [3, 1, 2], [2, 1, 3]),
+        ("hop", [2, 0, 1], [1, 2, 0]),
+        ("two hops", [2, 0, 1], [0, 1, 2]),
+    ],
+)
+def test_targets(name, sentence, wanted):
+    assert TASKS[name].target(torch.tensor([sentence])).tolist() == [wanted]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_training_never_draws_a_held_out_sentence(name):
+    train, _ = TASKS[name].draw(2000, generator())
+    test, _ = TASKS[name].draw(500, generator(), held_out=True)
+    assert train.shape == (2000, 8) and test.shape == (500, 8)
+    seen = {tuple(sentence) for sentence in train.tolist()}
+    assert not seen & {tuple(sentence) for sentence in test.tolist()}
+    if TASKS[name].permutation:
+        assert torch.equal(train.sort(dim=1).values, torch.arange(8).expand_as(train))
+
+
+def test_a_permutation_has_one_length():
+    with pytest.raises(ValueError, match="length=12: a permutation of 8 symbols"):
+        TASKS["hop"].draw(1, generator(), length=12)
+    assert TASKS["reverse"].draw(3, generator(), length=12)[0].shape == (3, 12)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),  # worked out on paper: how often the symbol occurs among the seven others
+    [("copy", 1), ("count", (7 / 8) ** 7), ("odd", (1 + 0.75**7) / 2), ("hop", 1 / 8), ("two hops", 1 / 4)],
+)
+def test_chance(name, wanted):
+    assert chance(TASKS[name]) == pytest.approx(wanted, abs=0.02)
+
+
+# Trainings
+
+
+def test_training_depends_on_the_seed_alone_and_stops_when_solved():
+    losses = []
+    body = lambda: EncoderOutline(64)  # noqa: E731
+    model = train_on(TASKS["copy"], body, seed=3, on_step=lambda step, loss: losses.append(loss))
+    assert len(losses) < 200 and accuracy(model, TASKS["copy"]) == 1
+    torch.rand(5)
+    again = train_on(TASKS["copy"], body, seed=3)
+    assert torch.equal(model.output.weight, again.output.weight)
+
+
+def test_training_goes_through_the_lengths():
+    seen = []
+
+    class Watch(nn.Identity):
+        def forward(self, x):
+            seen.append(x.shape[1])
+            return x
+
+    train_on(TASKS["reverse"], Watch, steps=4, lengths=(4, 6))
+    assert sorted(seen) == [4, 4, 6, 6]
+
+
+def test_a_body_without_neighbours_stays_at_chance():
+    scores = measure_tasks(lambda: EncoderOutline(64), tasks=["hop"], steps=60)
+    assert scores["hop"] == pytest.approx(chance(TASKS["hop"]), abs=0.03)
+
+
+# Records
+
+
+def test_record_keeps_the_rows_it_does_not_measure(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(scoreboard, "RECORDED", tmp_path)
+    board = Board({"01 a": 0.25, "02 b": 0.5}, lambda row, seed: {"task": row + seed / 10}, seeds=(0, 1))
+    record("small", board)
+    record("small", board, ["02 b"])
+    assert json.loads((tmp_path / "small.json").read_text(encoding="utf-8")) == {
+        "01 a": {"task": [0.25, 0.35]},
+        "02 b": {"task": [0.5, 0.6]},
+    }
+    assert list(recorded("small", last="01")) == ["01 a"]
+    with pytest.raises(ValueError, match="no row '03'"):
+        record("small", board, ["03"])
+    with pytest.raises(FileNotFoundError, match="helpers.experiments other"):
+        recorded("other")
+
+
+@pytest.mark.parametrize("name", experiments.BOARDS)
+def test_every_board_is_recorded_whole(name):
+    board, table = experiments.BOARDS[name], recorded(name)
+    assert list(table) == list(board.rows) and len(board.seeds) >= 3
+    assert len({tuple(scores) for scores in table.values()}) == 1, "rows with different columns"
+    for scores in table.values():
+        for runs in scores.values():
+            assert len(runs) == len(board.seeds) and all(0 <= run <= 1 for run in runs)
+
+
+@pytest.mark.parametrize(
+    ("row", "task", "seed"),
+    [("01 placeholders", "hop", 1), ("07 positions", "hop", 2), ("04 eight heads", "count", 0)],
+)
+def test_the_record_can_be_measured_again(row, task, seed):
+    again = measure_tasks(experiments.ENCODER[row], seed, tasks=[task])[task]
+    assert again == pytest.approx(recorded("encoder")[row][task][seed], abs=0.03)
+
+
+def test_what_the_notebooks_say_of_the_rows():
+    """The steps of the scoreboard that carry the story, over all seeds."""
+    table = recorded("encoder")
+    lowest = lambda row, task: min(table[row][task])  # noqa: E731
+    assert lowest("04 eight heads", "count") > max(table["03 one head"]["count"]) + 0.3
+    assert lowest("05 feed-forward", "odd") > max(table["04 eight heads"]["odd"]) + 0.1
+    assert lowest("07 positions", "reverse") > max(table["06 add and norm"]["reverse"]) + 0.5
+    assert mean(table["08 two layers"]["two hops"]) > max(table["07 positions"]["two hops"]) + 0.4
+
+
+# The command
+
+
+def test_command_lists_and_measures(tmp_path, monkeypatch, capsys):
+    experiments.main([])
+    assert "encoder: 9 rows, seeds (0, 1, 2), recorded" in capsys.readouterr().out
+    monkeypatch.setattr(scoreboard, "RECORDED", tmp_path)
+    monkeypatch.setitem(experiments.BOARDS, "encoder", Board({"a": 1}, lambda row, seed: {"task": 0.5}))
+    experiments.main(["encoder"])
+    assert recorded("encoder") == {"a": {"task": [0.5, 0.5, 0.5]}}
+
+
+def test_command_names_a_row_that_is_not_there(capsys):
+    with pytest.raises(SystemExit):
+        experiments.main(["encoder", "--rows", "09"])
+    assert "no row '09'" in capsys.readouterr().err
