@@ -213,7 +213,7 @@ def heat_map(
         ax.set_ylabel(row_axis, fontsize=13, labelpad=8)
     if texts is not None:
         for (row, column), value in np.ndenumerate(values):
-            colour = "white" if (value - low) / (high - low) > 0.55 else INK
+            colour = "white" if (value - low) / (high - low) > 0.7 else INK
             text = texts[row][column]
             ax.text(column, row, text, ha="center", va="center_baseline", fontsize=11, color=colour)
     if scale:

@@ -208,3 +208,43 @@ def test_curves_takes_a_training_history():
 def test_curves_refuses_what_it_cannot_draw(history, message):
     with pytest.raises(ValueError, match=message):
         plots.curves(history)
+
+
+# Heat maps and the scoreboard
+
+BOARD = {"01 a": {"copy": [1.0, 0.5, 0.9], "hop": [0.0, 0.1, 0.2]}, "02 b": {"copy": [1.0], "hop": [0.25]}}
+
+
+def field_texts(fig):
+    return [text.get_text() for text in fig.axes[0].texts]
+
+
+def test_heat_map_shows_values_words_and_scale():
+    values = torch.tensor([[-1.0, 1.0]])
+    fig = plots.heat_map(
+        values, ["row"], ["left", "right"], low=-1, high=1, row_axis="rows", scale="similarity"
+    )
+    ax, bar = fig.axes
+    assert ax.images[0].get_clim() == (-1, 1) and ax.images[0].get_array().tolist() == [[-1, 1]]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["left", "right"]
+    assert ax.get_ylabel() == "rows" and bar.get_ylabel() == "similarity" and field_texts(fig) == []
+
+
+def test_heat_map_refuses_labels_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"shape \(1, 2\), expected \(1, 3\)"):
+        plots.heat_map([[1, 2]], ["row"], ["a", "b", "c"])
+
+
+def test_scoreboard_shows_mean_and_range_of_each_field():
+    fig = plots.scoreboard(BOARD, live={"copy": 0.7, "hop": 0.3}, chance={"copy": 0.4, "hop": 0.1})
+    recorded = [".80\n.50 to 1.00", ".10\n.00 to .20", "1.00", ".25"]
+    assert field_texts(fig) == [".40", ".10", *recorded, ".70", ".30"]
+    rows = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    assert rows == ["best guess from the symbol", "01 a", "02 b", "live: trained just now"]
+
+
+def test_scoreboard_refuses_rows_with_other_tasks():
+    with pytest.raises(ValueError, match="row 'live: trained just now' has the tasks"):
+        plots.scoreboard(BOARD, live={"copy": 0.7})
+    with pytest.raises(ValueError, match="table is empty"):
+        plots.scoreboard({})

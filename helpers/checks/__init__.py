@@ -1,5 +1,47 @@
 """The checks of all exercises: `checks.name(answer)` prints whether the answer is right."""
 
+from helpers.checks.a_stack_of_encoders import (
+    either_order,
+    notices_order,
+    pre_norm_parameters,
+    run_stack,
+    two_hops_on_paper,
+)
+from helpers.checks.add_and_norm import (
+    my_add_and_norm,
+    my_layer_norm,
+    norm_on_paper,
+    parameters_in_norms,
+    six_in_a_row,
+)
+from helpers.checks.embeddings_and_positions import (
+    first_place,
+    knows_the_order,
+    learned_positions,
+    shift_by,
+    sinusoids,
+)
+from helpers.checks.feed_forward import (
+    feed_forward_on_paper,
+    feed_forward_parameters,
+    share_that_is_on,
+    tent_by_hand,
+    word_by_word,
+)
+from helpers.checks.multi_head import (
+    heads_and_parameters,
+    join_heads,
+    mix_by_einsum,
+    silence_a_head,
+    split_on_paper,
+)
+from helpers.checks.many_words import (
+    attention_shapes,
+    ignores_order,
+    many_words_attention,
+    mix_on_paper,
+    right_divisor,
+)
 from helpers.checks.one_word import (
     looks_at_others,
     one_word_attention,
@@ -19,22 +61,50 @@ from helpers.checks.translation import (
 
 __all__ = [
     "alignment_hits",
+    "attention_shapes",
     "broadcast_shape",
     "doubling",
+    "either_order",
     "exact_match_score",
+    "feed_forward_on_paper",
+    "feed_forward_parameters",
+    "heads_and_parameters",
+    "ignores_order",
+    "join_heads",
+    "learned_positions",
     "linear_parameters",
     "looks_at_others",
+    "many_words_attention",
     "mean_over_words",
+    "mix_by_einsum",
+    "mix_on_paper",
+    "my_add_and_norm",
+    "my_layer_norm",
+    "norm_on_paper",
+    "notices_order",
     "one_word_attention",
     "outline_shape",
     "padding_in_batch",
+    "parameters_in_norms",
     "pieces_to_words",
+    "pre_norm_parameters",
+    "right_divisor",
     "run_chain",
+    "run_stack",
     "scale_and_shift",
     "sentence_shapes",
+    "share_that_is_on",
+    "shift_by",
     "shifted",
+    "silence_a_head",
+    "sinusoids",
+    "six_in_a_row",
     "six_layers",
+    "split_on_paper",
     "stable_softmax",
     "steer_attention",
+    "tent_by_hand",
+    "two_hops_on_paper",
     "weights_on_paper",
+    "word_by_word",
 ]

@@ -529,8 +529,8 @@ chance = {name: scoreboard.chance(task) for name, task in scoreboard.TASKS.items
 fig = plots.scoreboard(recorded, live=live, chance=chance, title="The scoreboard after notebook 02")
 plots.show(
     fig,
-    alt="Heat map of accuracies with four rows: the best guess, the placeholders of 01, attention that is not "
-    "trained, and the same trained just now. Count rises from .39 to about .45 and reverse from .12 to "
+    alt="Heat map of accuracies with four rows: the best guess, the placeholders of 01, attention that is "
+    "not trained, and the same trained just now. Count rises from .39 to about .45 and reverse from .12 to "
     "about .34. Copy falls a little below 1.00. The other tasks stay at the best guess.",
 )
 

@@ -13,8 +13,8 @@
 # writes an English one?
 #
 # - **You need**: the map of the Transformer from [00 - Start here](00_start_here.ipynb). The parts are
-#   imported from `helpers`; the notebooks between 02 and this one will build them, so take them as given
-#   here.
+#   imported from `helpers`: 03 to 08 build the encoder. The notebooks that build the decoder and the
+#   training are still to come, so take those as given here.
 # - **It runs** in {{time}} on a laptop with two cores. Most of that is the training.
 
 # %% tags=["setup"]

@@ -1,0 +1,147 @@
+"""Checks for the exercises of notebook 08."""
+
+import torch
+from torch import nn
+
+from helpers.checks.core import exercise
+from helpers.checks.one_word import unusable
+
+
+@exercise
+def two_hops_on_paper(answer):
+    """from the word to its place, on to the next place, and the word there is the answer."""
+    answer = list(answer)
+    likely = {
+        (3, 2, 1, 0): "this is one hop: go on to the place that it names, once more.",
+        (1, 3, 0, 2): "this is the sentence itself: go to the places that its words name.",
+        (0, 1, 2, 3): "one hop too many: the third place is where the answer stands.",
+    }
+    if tuple(answer) in likely:
+        return likely[tuple(answer)]
+    if sorted(answer) != [0, 1, 2, 3]:
+        return "four numbers, and each of 0, 1, 2 and 3 occurs once."
+    if answer != [2, 0, 3, 1]:
+        return "word 0 is 1. At place 1 stands 3. At place 3 stands the answer; places count from 0."
+
+
+@exercise
+def pre_norm_parameters(answer):
+    """one more norm at the end, with a factor and a summand for each of the 512 places."""
+    likely = {
+        0: "the norms inside the layers are equally many, but pre-norm ends in one more.",
+        512: "a norm has factors and summands.",
+        6 * 2 * 512: "there is one more norm at the end of the stack, not in each layer.",
+        6 * 2 * 2 * 512: "these are the norms inside the layers, which both have: count what is added.",
+        13 * 2 * 512: "these are all norms of the pre-norm encoder: count only what is added.",
+    }
+    if answer in likely:
+        return likely[answer]
+    if answer != 2 * 512:
+        return "which norm does Encoder have with norm_first=True only, and what is in a norm?"
+
+
+@exercise
+def either_order(answer):
+    """post-norm norms the sum, pre-norm norms what goes into the sub-layer."""
+    torch.manual_seed(0)
+    x, norm = torch.randn(3, 4), nn.LayerNorm(4)
+
+    def sublayer(y):
+        return 2 * y.flip(-1) + 1
+
+    post, pre = answer(x, sublayer, norm, False), answer(x, sublayer, norm, True)
+    if message := unusable(post) or unusable(pre):
+        return message
+    right = {"post": norm(x + sublayer(x)), "pre": x + sublayer(norm(x))}
+
+    def same(a, b):
+        return a.shape == b.shape and torch.allclose(a, b, atol=1e-5)
+
+    if same(post, right["pre"]) and same(pre, right["post"]):
+        return "the two orders are the wrong way round: norm_first=True is pre-norm."
+    if same(post, pre):
+        return "both orders give the same: use norm_first."
+    if not same(post, right["post"]):
+        return "with norm_first=False the sum of x and the sub-layer's result is normed."
+    likely = {
+        "in pre-norm the words themselves are added back, not the normed ones.": norm(x) + sublayer(norm(x)),
+        "in pre-norm the sub-layer gets the normed words: norm before it, not after.": x + norm(sublayer(x)),
+        "in pre-norm the sum is not normed: that comes once, at the end of the stack.": (
+            norm(x + sublayer(norm(x)))
+        ),
+        "in pre-norm the input is added back too.": sublayer(norm(x)),
+    }
+    for message, wrong in likely.items():
+        if same(pre, wrong):
+            return message
+    if not same(pre, right["pre"]):
+        return "with norm_first=True the sub-layer gets the normed words, and x is added."
+
+
+@exercise
+def run_stack(answer):
+    """each layer gets the words of the one before and the mask, and the norm comes once, last."""
+    x, mask = torch.ones(2, 3), torch.tensor([[True, False], [True, True]])
+    calls = []
+
+    def layer(number):
+        def run(y, m=None):
+            calls.append((number, m))
+            return 3 * y + number
+
+        return run
+
+    def last_norm(y):
+        calls.append(("norm", None))
+        return y - 100
+
+    result = answer([layer(1), layer(2), layer(3)], last_norm, x, mask)
+    if message := unusable(result):
+        return message
+    order = [number for number, _ in calls]
+    if order.count("norm") > 1:
+        return "the last norm comes once, after all layers."
+    if "norm" not in order:
+        return "the last norm is missing."
+    if [number for number in order if number != "norm"] != [1, 2, 3]:
+        return "call each layer once, from the first to the last."
+    if any(m is not mask for number, m in calls if number != "norm"):
+        return "a layer did not get the mask: each of them needs it."
+    if order[-1] != "norm":
+        return "the norm comes last, not first."
+    if not torch.equal(result, 27 * x + 18 - 100):
+        return "each layer gets what the one before returned, and the norm gets the last result."
+
+
+@exercise
+def notices_order(answer):
+    """your check tells an encoder with positions from one without."""
+    torch.manual_seed(0)
+    words, places = torch.randn(5, 4), torch.arange(5.0).unsqueeze(1)
+    linear = nn.Linear(4, 4)
+    kept = words.clone()
+
+    def blind(x):  # a sum over the words in another order differs in the last digits
+        return linear(x) + x.sum(dim=0)
+
+    def sees(x):
+        return blind(x + places)
+
+    with torch.no_grad():
+        on_blind = answer(blind, words)
+        untouched = torch.equal(words, kept)
+        on_sees = answer(sees, words)
+    if not untouched:
+        return "your check changed the words it was given."
+    if on_blind and not on_sees:
+        return "the answers are the wrong way round: True is for an encoder to which order matters."
+    if on_blind:
+        return (
+            "it says True where order does not matter: turn the result back before you compare, and "
+            "allow for rounding with torch.allclose."
+        )
+    if not on_sees:
+        return "it says False for an encoder with positions: give it the words in reverse."
+    with torch.no_grad():
+        if not answer(lambda x: x + torch.tensor([[0.0], [1.0], [0.0], [2.0], [0.0]]), words):
+            return "it says False where only some words notice the order: compare all of them."

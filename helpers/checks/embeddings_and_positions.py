@@ -1,0 +1,144 @@
+"""Checks for the exercises of notebook 07."""
+
+import math
+
+import torch
+from torch import nn
+
+from helpers.checks.core import exercise
+
+
+@exercise
+def first_place(answer):
+    """at place 0 every angle is 0, so the sines are 0 and the cosines 1."""
+    answer = [float(number) for number in answer]
+    if len(answer) != 4:
+        return f"the width is 4, so four numbers are added; you wrote {len(answer)}."
+    likely = {
+        (0.0, 0.0, 0.0, 0.0): "the sine of 0 is 0, but every second column is a cosine.",
+        (1.0, 0.0, 1.0, 0.0): "right numbers, wrong order: in each pair the sine comes first.",
+        (0.0, 0.0, 1.0, 1.0): "right numbers, wrong order: sine and cosine of one pace stand side by side.",
+        (1.0, 1.0, 1.0, 1.0): "the cosine of 0 is 1, but every second column is a sine.",
+        (0.84, 0.54, 0.01, 1.0): "this is place 1: the first place has the number 0.",
+    }
+    if message := likely.get(tuple(round(number, 2) for number in answer)):
+        return message
+    if answer != [0.0, 1.0, 0.0, 1.0]:
+        return "which angle has place 0, whatever the pace? Take its sine and its cosine."
+
+
+def table_of(n, d, *, sign=-1, exponent=2, second=torch.cos, first_place=0):
+    """The sinusoids `(n, d)`, with one thing changed: what the likely mistakes give."""
+    place = torch.arange(first_place, first_place + n, dtype=torch.float64).unsqueeze(1)
+    angle = place * 10000.0 ** (sign * exponent * torch.arange(d // 2, dtype=torch.float64) / d)
+    return torch.stack([angle.sin(), second(angle)], dim=-1).flatten(1)
+
+
+@exercise
+def sinusoids(answer):
+    """a table of sines and cosines, each pair slower than the one before."""
+    n, d = 12, 8
+    right, result = table_of(n, d), answer(n, d)
+    if not isinstance(result, torch.Tensor):
+        return f"return a tensor, not a {type(result).__name__}."
+    if result.shape == (d, n) and torch.allclose(result.T.double(), right, atol=1e-4):
+        return "right numbers, but places are rows and columns are columns: transpose it."
+    if result.shape != (n, d):
+        return f"12 places of width 8 give a table of shape (12, 8); yours has {tuple(result.shape)}."
+    likely = {
+        "the angle is the place divided by 10000^(2i/d), not multiplied.": table_of(n, d, sign=1),
+        "every second column is a cosine; yours are all sines.": table_of(n, d, second=torch.sin),
+        "both faults of the copied formula: divide by 10000^(2i/d), and take a cosine in every second column.": (
+            table_of(n, d, sign=1, second=torch.sin)
+        ),
+        "the exponent is 2i/d: your paces grow half as fast.": table_of(n, d, exponent=1),
+        "the places count from 0; yours from 1.": table_of(n, d, first_place=1),
+        "the numbers are right, but sine and cosine alternate: columns 0 and 1 are one pair.": torch.cat(
+            [right[:, 0::2], right[:, 1::2]], dim=1
+        ),
+        "in each pair the sine comes first.": right.unflatten(1, (-1, 2)).flip(-1).flatten(1),
+    }
+    for message, wrong in likely.items():
+        if torch.allclose(result.double(), wrong, atol=1e-3):
+            return message
+    if not torch.allclose(result.double(), right, atol=1e-3):
+        return "start with place 1: its first pair is the sine and the cosine of 1, about 0.84 and 0.54."
+
+
+@exercise
+def shift_by(answer):
+    """one matrix shifts every place, whatever the pace."""
+    k, pace = 3, 2.0
+    result = answer(k, pace)
+    if not isinstance(result, torch.Tensor) or result.shape != (2, 2):
+        return "return a tensor of two rows and two columns."
+    result = result.double()
+    place = torch.arange(20, dtype=torch.float64)
+
+    def rows(angle):
+        return torch.stack([angle.sin(), angle.cos()], dim=1)
+
+    likely = {
+        "it shifts back by k places: exchange the signs of the two sines.": rows((place - k) / pace),
+        "the angle of k places is k / pace; yours ignores the pace.": rows(place / pace + k),
+        "the angle of k places is k / pace: divide, do not multiply.": rows(place / pace + k * pace),
+    }
+    shifted = rows(place / pace) @ result
+    for message, wrong in likely.items():
+        if torch.allclose(shifted, wrong, atol=1e-4):
+            return message
+    if not torch.allclose(shifted, rows((place + k) / pace), atol=1e-4):
+        return "use sin(a + b) = sin a cos b + cos a sin b and cos(a + b) = cos a cos b - sin a sin b."
+
+
+@exercise
+def learned_positions(answer):
+    """a trained row for each place, added to the word at that place."""
+    torch.manual_seed(0)
+    layer, words = answer(4, 6), torch.randn(2, 3, 4)
+    sizes = [tuple(parameter.shape) for parameter in layer.parameters()]
+    if any(value is ... for value in vars(layer).values()):
+        return ...
+    if not sizes:
+        return "the module has no parameters: make the table an nn.Parameter or an nn.Embedding."
+    if sum(math.prod(size) for size in sizes) != 24:
+        return f"6 places of width 4 are 24 parameters; yours have the shapes {sizes}."
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(torch.randn_like(parameter))
+    result = layer(words)
+    if result is ...:
+        return ...
+    if not isinstance(result, torch.Tensor) or result.shape != words.shape:
+        return "the result has the shape of the words: add the rows, do not put them beside."
+    added, table = result - words, next(layer.parameters()).reshape(-1, 4)
+    if torch.allclose(added, torch.zeros_like(added)):
+        return "the words come back unchanged: add the table."
+    if torch.allclose(added, table[:1].expand_as(added), atol=1e-5):
+        return "every word gets row 0: word p gets row p."
+    if torch.allclose(added, table[-3:].expand_as(added), atol=1e-5):
+        return "you took the last rows of the table: a sentence of S words uses the first S."
+    if torch.allclose(added[0], table[:2].unsqueeze(1).expand(2, 3, 4)[0], atol=1e-5):
+        return "the rows go over the sentences of the batch: they belong to the words."
+    if not torch.allclose(added, table[:3].expand_as(added), atol=1e-5):
+        return "word p of every sentence gets row p of the table, and nothing else."
+
+
+@exercise
+def knows_the_order(answer):
+    """your check tells an encoder that knows the order from one that does not."""
+    torch.manual_seed(0)
+    words = torch.tensor([[1.0, 2.0], [3.0, 1.0], [0.0, 5.0], [4.0, 4.0]])
+    kept, places = words.clone(), torch.arange(4.0).unsqueeze(1)
+    mix = nn.Linear(2, 2).requires_grad_(False)
+    if answer(lambda x: mix(x) + x.mean(dim=0), words):
+        return (
+            "it says True for an encoder without positions. Its outputs come in another order when the words "
+            "do: put them back before you compare, and allow for rounding."
+        )
+    if not torch.equal(words, kept):
+        return "your check changed the words it was given: work on a copy."
+    if not answer(lambda x: mix(x + places[: len(x)]), words):
+        return "it says False for an encoder that adds the number of the place: give it the words in two orders."
+    if not answer(lambda x: x + x[1], words):
+        return "it misses an encoder in which only the words in the middle have a place: move those too."
