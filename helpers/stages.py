@@ -5,6 +5,7 @@ import difflib
 import html
 import inspect
 import linecache
+import re
 import textwrap
 
 
@@ -29,7 +30,7 @@ def show_changes(before, after):
     """Display two stages of a part side by side; lines that go are marked -, lines that come +.
 
     `before` and `after` are functions or classes. The marks and bold type carry the meaning, and colour
-    repeats it.
+    repeats it. The comments "# changed" and "# new" are not compared.
     """
     from IPython.display import HTML, display
 
@@ -40,7 +41,8 @@ def changes_as_html(before, after):
     """The table that `show_changes` displays."""
     left, right = source_of(before).splitlines(), source_of(after).splitlines()
     rows = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+    unmarked = [[re.sub(r"\s*# (changed|new)\b", "", line) for line in side] for side in (left, right)]
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, *unmarked, autojunk=False).get_opcodes():
         old, new = left[a:b], right[c:d]
         for index in range(max(len(old), len(new))):
             cells = [_cell(old, index, "-", kind != "equal"), _cell(new, index, "+", kind != "equal")]
@@ -54,7 +56,9 @@ def _cell(lines, index, mark, changed):
     """The mark and the line as two table cells, empty when this side has no such line."""
     if index >= len(lines):
         return "<td></td><td></td>"
-    code = html.escape(lines[index]).replace(" ", "&nbsp;")
+    code = lines[index].lstrip(" ")
+    indent = "&nbsp;" * (len(lines[index]) - len(code))
+    code = indent + html.escape(code).replace("  ", "&nbsp; ")  # spaces at which a long line may break
     if not changed:
         style = "text-align: left; background: white; color: #1a1a1a"
         return f'<td></td><td style="{style}"><code style="{style}">{code}</code></td>'

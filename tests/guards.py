@@ -32,7 +32,6 @@ NOT_COMPARED: dict[str, dict[str, str]] = {
         "live = scoreboard.measure_tasks(": "accuracies of a body trained here",
     },
     "03_many_words": {
-        "by_loop = seconds(": "how long each way takes on this machine",
         "wrong = scoreboard.measure_tasks(": "accuracies of models trained here",
         "root_live =": "accuracies of models trained here",
         "tied_live =": "accuracies of models trained here",
@@ -41,12 +40,12 @@ NOT_COMPARED: dict[str, dict[str, str]] = {
     "04_multi_head": {
         '.BOARDS["projection"].measure(': "accuracies of models trained here",
         '.BOARDS["heads"].measure(': "accuracies of models trained here",
-        "time.perf_counter()": "how long each way takes on this machine",
+        "in (torch.randn(6, 512)": "how long each way takes on this machine",
         "live = scoreboard.measure_tasks(": "accuracies of models trained here",
     },
     "05_feed_forward": {
         '.BOARDS["between"].measure(': "accuracies of models trained here",
-        "by_count = ": "which units of the model trained here switch at which count",
+        "by_count[chosen]": "which units of the model trained here switch at which count",
         "live = scoreboard.measure_tasks(": "accuracies of models trained here",
     },
     "07_embeddings_and_positions": {

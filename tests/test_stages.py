@@ -20,6 +20,12 @@ class Layer_v2:
         return y
 
 
+class Layer_v3:
+    def forward(self, x):
+        y = x < 1
+        return y  # changed
+
+
 def loop_v1(x):
     return x
 '''
@@ -48,6 +54,11 @@ def test_what_goes_is_marked_minus_and_what_comes_plus(cell):
     assert any("&lt;" in row and "<b>+</b>" in row for row in marked)
     same = next(row for row in rows if "forward" in row)
     assert same.count("forward") == 2 and "<b>" not in same
+
+
+def test_the_marks_of_the_reader_are_not_compared(cell):
+    rows = changes_as_html(cell["Layer_v2"], cell["Layer_v3"]).split("\n")
+    assert sum("<b>" in row for row in rows) == 1  # the names only
 
 
 def test_show_displays_one_table(cell, capsys):

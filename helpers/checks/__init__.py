@@ -28,19 +28,18 @@ from helpers.checks.feed_forward import (
     tent_by_hand,
     word_by_word,
 )
-from helpers.checks.multi_head import (
-    heads_and_parameters,
-    join_heads,
-    mix_by_einsum,
-    silence_a_head,
-    split_on_paper,
-)
 from helpers.checks.many_words import (
     attention_shapes,
     ignores_order,
     many_words_attention,
     mix_on_paper,
     right_divisor,
+)
+from helpers.checks.multi_head import (
+    heads_and_parameters,
+    join_heads,
+    mix_by_einsum,
+    split_on_paper,
 )
 from helpers.checks.one_word import (
     looks_at_others,
@@ -68,9 +67,11 @@ __all__ = [
     "exact_match_score",
     "feed_forward_on_paper",
     "feed_forward_parameters",
+    "first_place",
     "heads_and_parameters",
     "ignores_order",
     "join_heads",
+    "knows_the_order",
     "learned_positions",
     "linear_parameters",
     "looks_at_others",
@@ -96,7 +97,6 @@ __all__ = [
     "share_that_is_on",
     "shift_by",
     "shifted",
-    "silence_a_head",
     "sinusoids",
     "six_in_a_row",
     "six_layers",

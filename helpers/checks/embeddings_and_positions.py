@@ -48,7 +48,7 @@ def sinusoids(answer):
     likely = {
         "the angle is the place divided by 10000^(2i/d), not multiplied.": table_of(n, d, sign=1),
         "every second column is a cosine; yours are all sines.": table_of(n, d, second=torch.sin),
-        "both faults of the copied formula: divide by 10000^(2i/d), and take a cosine in every second column.": (
+        "both faults of the copied formula: divide by 10000^(2i/d), and make every second column a cosine.": (
             table_of(n, d, sign=1, second=torch.sin)
         ),
         "the exponent is 2i/d: your paces grow half as fast.": table_of(n, d, exponent=1),
@@ -139,6 +139,6 @@ def knows_the_order(answer):
     if not torch.equal(words, kept):
         return "your check changed the words it was given: work on a copy."
     if not answer(lambda x: mix(x + places[: len(x)]), words):
-        return "it says False for an encoder that adds the number of the place: give it the words in two orders."
+        return "it says False for an encoder that adds the number of the place: try the words in two orders."
     if not answer(lambda x: x + x[1], words):
         return "it misses an encoder in which only the words in the middle have a place: move those too."

@@ -112,5 +112,5 @@ def ignores_order(answer):
         return "False for a function that ignores the order: turn the outputs round as well before comparing."
     if answer(by_place, words):
         return "True for a function that treats each place in its own way: turn round input and output."
-    if answer(lambda x: x.cumsum(dim=0), words):
-        return "True for a function in which words look only back: compare all outputs."
+    if answer(lambda x: x + torch.tensor([[1.0], [0.0], [-1.0]]), words):
+        return "True for a function that adds another number at each place: compare outputs, not their sum."

@@ -60,7 +60,10 @@ words = torch.tensor([[1.0, 0, 0, 1], [0, 2, 0, 0], [0, 0, 1, 1]])  # (S, D)
 W = torch.tensor([[1.0, 0, 0, 1], [0, 1, 1, 0], [2, 0, 0, 0], [0, 0, 0, 3]])  # (D, D)
 b = torch.tensor([0.0, 1, 0, -1])  # (D,)
 
+# %% [markdown]
+# Multiply and add, for all three words at once.
 
+# %%
 def feed_forward_v1(x):
     return x @ W + b  # (S, D)
 
@@ -82,7 +85,7 @@ def mixes_words(part, words):
     edited[-1] += 1.0
     return not torch.allclose(part(words)[0], part(edited)[0], atol=1e-6)
 
-
+# %%
 one_by_one = torch.stack([feed_forward_v1(word) for word in words])  # (S, D)
 print("word by word == all at once:", torch.equal(one_by_one, feed_forward_v1(words)))
 print("mixes words:", mixes_words(feed_forward_v1, words))
@@ -99,6 +102,10 @@ torch.manual_seed(0)
 sentence = torch.randn(3, 512)  # (S, D)
 attention, linear = AttendToItself(MultiHeadAttention(512, 8)), nn.Linear(512, 512)
 
+# %% [markdown]
+# The folded projection is the product of the two weights; the first bias passes through the second layer.
+
+# %%
 folded = copy.deepcopy(attention)
 with torch.no_grad():
     projection = folded.attention.projection
@@ -128,7 +135,10 @@ odd = counts % 2  # 0, 1, 0, 1, 0, 1
 def changes(answers):
     return (answers[..., 1:] != answers[..., :-1]).sum(dim=-1)
 
+# %% [markdown]
+# Counts 0 to 5 need an answer that changes five times. Now the lines.
 
+# %%
 torch.manual_seed(0)
 slopes, heights = 2 * torch.rand(1000, 1) - 1, 10 * torch.rand(1000, 1) - 5
 lines = slopes * counts + heights > 0  # (1000, 6)
@@ -155,7 +165,7 @@ def feed_forward_v2(x):
     hidden = x @ widen + shift  # (S, F)
     return hidden @ narrow  # (S, D)
 
-
+# %%
 straight = feed_forward_v2(counts[:, None])[:, 0]  # (S,)
 print("counts: ", counts.tolist())
 print("results:", straight.tolist())
@@ -262,9 +272,9 @@ assert not is_straight(feed_forward), "with ReLU no single linear layer can repl
 #
 # ### ReLU or LeakyReLU?
 #
-# ReLU has a price. A unit that is off sends no gradient back, so training cannot change it while it is off.
-# **LeakyReLU** lets a little through: a negative number is multiplied by 0.01 instead of 0. Compare the
-# gradients at -2 and 2.
+# ReLU has a price. Where a unit is off, no gradient passes through it. A unit that is off for all words can
+# no longer learn. **LeakyReLU** lets a little through: a negative number is multiplied by 0.01 instead of 0.
+# Compare the gradients at -2 and 2.
 
 # %%
 for function in (nn.ReLU(), nn.LeakyReLU()):
@@ -294,7 +304,8 @@ plots.show(
 )
 
 # %% [markdown]
-# On *odd* the rows fall into two groups: about .7 without a function between, above .9 with one. Between
+# On *odd* the rows fall into two groups: about .7 without a function between, above .9 with one. The rows
+# "no function" and "ReLU" have the same number of parameters, so it is not the size that counts. Between
 # ReLU and LeakyReLU nothing can be told: both have the mean .97, and their seeds overlap. On *count* one
 # seed of ReLU stays behind, and six seeds are too few to build on that. The paper uses ReLU, and so does
 # the series. The last recorded row has only 64 units, as many as the word has numbers: for this small task
@@ -302,6 +313,10 @@ plots.show(
 
 # %%
 table = scoreboard.recorded("between")
+sizes = [sum(p.numel() for p in experiments.BETWEEN[row]().parameters()) for row in ("no function", "ReLU")]
+print("parameters with no function and with ReLU:", sizes)
+assert sizes[0] == sizes[1], "the two rows must be of equal size"
+
 relu, leaky = table["ReLU"]["odd"], table["LeakyReLU"]["odd"]
 straight = table["one linear layer"]["odd"] + table["no function"]["odd"]
 print("worst seed with ReLU - best without a function: ", round(min(relu) - max(straight), 2))
@@ -329,17 +344,23 @@ assert 0.45 < on.float().mean() < 0.55 and on.any(dim=0).all(), "at the start a 
 # which counts are you on? The figure shows, for each step from one count to the next, the three units that
 # change most at this step. Look along the rows for the place where a unit switches.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 task = scoreboard.TASKS["odd"]
 model = scoreboard.train_on(task, experiments.BETWEEN["ReLU"])
 x, _ = task.draw(2000, torch.Generator().manual_seed(0), held_out=True)  # (B, S)
 count = scoreboard.occurrences(x)  # (B, S)
 with torch.no_grad():
     on = (model.body[1](model.body[0](model.embedding(x))) > 0).float()  # (B, S, F)
+
+# %% [markdown]
+# For each unit, the share of words that switch it on, count by count.
+
+# %%
 by_count = torch.stack([on[count == c].mean(dim=0) for c in range(1, 6)], dim=1)  # (F, counts)
 steps = (by_count[:, 1:] - by_count[:, :-1]).abs()  # (F, counts - 1)
 chosen = steps.topk(3, dim=0).indices.T.flatten()  # three units for each step from one count to the next
 
+# %% tags=["nbval-ignore-output"]
 fig = plots.heat_map(
     by_count[chosen], [f"unit {unit}" for unit in chosen.tolist()], ["1", "2", "3", "4", "5"],
     texts=[[f"{share:.2f}" for share in row] for row in by_count[chosen].tolist()],
@@ -377,7 +398,7 @@ with torch.device("meta"):
     encoder_layer, decoder_layer = EncoderLayer(512, 8, 2048), DecoderLayer(512, 8, 2048)
     base_model = Transformer(37_000, 37_000)
 
-
+# %%
 def count_parameters(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
@@ -402,7 +423,7 @@ def by_kind(module):
                 found[kind] |= {id(parameter): parameter.numel() for parameter in part.parameters()}
     return {kind: sum(sizes.values()) for kind, sizes in found.items()}
 
-
+# %%
 models = {"encoder layer": encoder_layer, "decoder layer": decoder_layer, "base model": base_model}
 parameters = {name: by_kind(module) for name, module in models.items()}
 for name, kinds in parameters.items():
@@ -460,6 +481,10 @@ for encoder in model.encoders:
     encoder.self_attention = AttendToItself(MultiHeadAttention(512, 8))
     encoder.feed_forward = FeedForward(512, 2048)
 
+# %% [markdown]
+# Run it on three source words and two target words.
+
+# %%
 source, target = torch.randn(3, 512), torch.randn(2, 512)  # (S, D), (T, D)
 print("output", tuple(model(source, target).shape))  # (T, D)
 one = model.encoders[0]
@@ -591,7 +616,7 @@ checks.share_that_is_on(share_on)
 #
 # ## What is still a placeholder
 #
-# The encoders hold attention and feed-forward, and nothing keeps six of them trainable in a row: add and
-# norm are missing. So are embeddings, positions and the whole decoder.
+# The encoders hold attention and feed-forward. Add and norm, which belong round both parts, are missing. So
+# are embeddings, positions and the whole decoder.
 #
 # {{next}}

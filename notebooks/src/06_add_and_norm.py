@@ -98,19 +98,15 @@ for name, row in zip(names, add_v2(words, look_everywhere).tolist(), strict=True
     print(f"{name:5} {[round(number, 2) for number in row]}")
 
 print("property, der and Hund still differ:", tells_words_apart(add_v2))
+print("a sub-layer that returns zeros changes nothing:", torch.equal(add_v2(words, torch.zeros_like), words))
 assert tells_words_apart(add_v2), "adding the words back must keep them apart"
+assert torch.equal(add_v2(words, torch.zeros_like), words), "a silent sub-layer must change nothing"
 
 # %% [markdown]
 # The words differ again. This is a **residual connection**: the line in the map that leads round the
 # sub-layer. The sub-layer only has to supply what should *change*. If it has nothing to say and returns
 # zeros, the word passes unharmed.
-
-# %%
-unharmed = add_v2(words, torch.zeros_like)  # (S, D)
-print("a sub-layer that returns zeros changes the words:", not torch.equal(unharmed, words))
-assert torch.equal(unharmed, words), "a silent sub-layer must change nothing"
-
-# %% [markdown]
+#
 # ### Numbers that grow
 #
 # Adding has a price. Apply the same step six times and watch the largest number.
@@ -140,7 +136,6 @@ def layer_norm_v1(x):
 by_hand = torch.tensor([[0.0, 0.0, 4.0, 4.0], [5.0, 5.0, 5.0, 5.0]])  # (S, D)
 for row, result in zip(by_hand.tolist(), layer_norm_v1(by_hand).tolist(), strict=True):
     print(row, "->", [round(number, 3) for number in result])
-
 assert layer_norm_v1(by_hand)[1].isnan().all(), "the fault: nothing divided by nothing"
 
 # %% [markdown]
@@ -161,7 +156,6 @@ def layer_norm_v2(x, eps=1e-5):
 
 for row, result in zip(by_hand.tolist(), layer_norm_v2(by_hand).tolist(), strict=True):
     print(row, "->", [round(number, 3) for number in result])
-
 assert torch.allclose(layer_norm_v2(by_hand)[0], torch.tensor([-1.0, -1.0, 1.0, 1.0]), atol=1e-4), "by hand"
 
 # %% [markdown]
@@ -288,29 +282,23 @@ def ignores_company(norm):
     return torch.allclose(alone, padding, atol=1e-5) and torch.allclose(alone, both, atol=1e-5)
 
 
-print("property, padding and other sentences change nothing:")
-print("  batch normalisation:", ignores_company(batch_norm))
-print("  layer normalisation:", ignores_company(nn.LayerNorm(4)))
+print("property, company changes nothing, batch normalisation:", ignores_company(batch_norm))
+print("property, company changes nothing, layer normalisation:", ignores_company(nn.LayerNorm(4)))
 assert not ignores_company(batch_norm) and ignores_company(nn.LayerNorm(4)), "only one may depend on company"
 
 # %% [markdown]
-# And what if the batch holds a single sentence of a single word? The next cell ends in an error, and it
-# is meant to.
+# And what if the batch holds a single sentence of a single word? Layer normalisation does not mind. The
+# second line of the next cell ends in an error, and it is meant to.
 
 # %% tags=["raises-exception"]
-batch_norm(torch.ones(1, 1, 4))
+print("layer normalisation", nn.LayerNorm(4)(words[None, :1]).detach().round(decimals=2).tolist())
+print("batch normalisation", batch_norm(words[None, :1]).tolist())
 
 # %% [markdown]
 # There is nothing to take a deviation over. (In use, after training, batch normalisation takes averages
 # it stored during training instead. Then company does not matter any more, but training and use differ.)
 # Layer normalisation has none of these problems.
-
-# %%
-single = nn.LayerNorm(4)(words[None, :1])  # (B, S, D), a batch of one word
-print([round(number, 2) for number in single[0, 0].tolist()])
-assert single.tolist()[0][0] == nn.LayerNorm(4)(words)[0].tolist(), "one word alone, the same result"
-
-# %% [markdown]
+#
 # ### Add and norm
 #
 # Both steps together are the formula of the paper's section 3.1: `LayerNorm(x + Sublayer(x))`. Put it
@@ -478,8 +466,8 @@ candidates = {
 }
 
 # %% [markdown]
-# All four run. Now count the parameters that PyTorch finds, and count how many different first matrices
-# the six layers have.
+# Now count the parameters that PyTorch finds, and count how many different first matrices the six layers
+# have. The last column is the property, really six.
 
 # %%
 def count(module):
@@ -491,24 +479,23 @@ def really_six(stack):
     return count(stack), len(different), count(stack) == 6 * count(one) and len(different) == 6
 
 
+verdicts = []
 print("one layer has", count(one), "parameters")
 for name, stack in candidates.items():
     n_parameters, n_different, right = really_six(stack)
     shape = tuple(stack(words).shape)
-    print(f"{name:28} output {shape}  parameters {n_parameters:5}  different {n_different}  {right}")
+    print(f"{name:27} output {shape}  parameters {n_parameters:4}  different {n_different}  {right}")
+    verdicts.append(right)
 
-# %% [markdown]
-# Every output has the right shape, and only the last stack is right. PyTorch does not look into a Python
-# list, so the first one would never learn. `[one] * 6` is one layer used six times, as in 01. Copies have
-# all the parameters, but all layers start with the same values.
-
-# %%
-verdicts = [really_six(stack)[2] for stack in candidates.values()]
-print("property, really six:", verdicts)
 assert verdicts[:3] == [False] * 3, "the faults: not registered, one layer only, six alike"
 assert verdicts[3], "six layers made one by one in an nn.ModuleList"
 
 # %% [markdown]
+# Every output has the right shape, and only the last stack is right. PyTorch does not look into a Python
+# list, so the first one would never learn. `[one] * 6` is one layer used six times, as in 01. Copies have
+# all the parameters, but all layers start with the same values. The mend for all three: six layers, made
+# one by one, in an `nn.ModuleList`.
+#
 # Why `nn.ModuleList` and a loop, and not `nn.Sequential`, which needs no loop? Because every layer also
 # takes the mask. `nn.Sequential` hands on one thing only. The error below is meant to appear.
 
@@ -597,7 +584,7 @@ variants = {
 }
 
 # %% [markdown]
-# First a look at new stacks, before any training. How different are the eight words of a sentence after
+# First look at new stacks, before any training. How different are the eight words of a sentence after
 # each layer? Take the distance of the words to their average, as a share of their size. 1 means that they
 # have nothing in common, 0 that all eight are the same. Look for the lines that fall to 0.
 
@@ -625,13 +612,13 @@ plots.show(
 )
 
 # %% [markdown]
-# The two lines without residual connections reach 0 after three layers. All eight words have become the
-# same vector, as in the first cell of stage 16: attention with new parameters is close to an average, and
-# nothing brings the words back. With residual connections, the words stay different through all six
-# layers.
+# The two lines without residual connections fall to 0 within two layers. All eight words have become the
+# same vector, as in the first cell of stage 16, and nothing brings them back. With residual connections,
+# the words stay different through all six layers.
 #
 # The second look goes the other way: how much of a training signal reaches the first layer? Take the
-# gradient of the loss on `copy`, and compare its size in the first layer with that in the sixth.
+# gradient of the loss on `copy`, which says how much each parameter is asked to change, and compare its
+# size in the first layer with that in the sixth.
 
 # %%
 def gradient_size(layer):
@@ -647,22 +634,19 @@ for name, parts in variants.items():
     loss = nn.functional.cross_entropy(model(symbols).flatten(0, 1), targets.flatten())
     loss.backward()
     first_by_last[name] = gradient_size(model.body[0]) / gradient_size(model.body[5])
-    print(f"{name:18} gradient in layer 1, as a share of that in layer 6: {first_by_last[name]:.0e}")
+    print(f"{name:18} gradient in layer 1, as a share of that in layer 6: {first_by_last[name]:.1g}")
 
-# %% [markdown]
-# With neither, almost nothing of the signal arrives: the share is far below a thousandth. With a residual
-# connection the gradient passes the plus sign unchanged, so all layers get about the same. The norm alone
-# keeps the size of the gradient up, but it cannot give back words that have become the same.
-
-# %%
 shares = {name: values[-1] for name, (_, values) in differences_by_layer.items()}
 assert shares["residual and norm"] > 0.5 and shares["residual only"] > 0.5, "the words should stay different"
 assert shares["norm only"] < 0.01 and shares["neither"] < 0.01, "the words should become the same"
 assert first_by_last["neither"] < 1e-3, "with neither, the first layer should get next to no gradient"
 assert 0.3 < first_by_last["residual and norm"] < 3, "with both, all layers should get about the same"
-print("words kept apart by the residual connection, gradients kept up: checked")
 
 # %% [markdown]
+# With neither, almost nothing of the signal arrives: the share is far below a thousandth. With a residual
+# connection the gradient passes the plus sign unchanged, so all layers get about the same. The norm alone
+# keeps the size of the gradient up, but it cannot give back words that have become the same.
+#
 # ### Trained
 #
 # Now train. The scoreboard of 01 has two tasks that need no positions, `copy` and `count`. The table
@@ -673,7 +657,8 @@ print("words kept apart by the residual connection, gradients kept up: checked")
 
 # %%
 board = scoreboard.recorded("add_and_norm")
-fig = plots.scoreboard(board, title="Add and norm, with one layer and with six")
+labelled = {row: {c.replace(", ", "\n"): s for c, s in scores.items()} for row, scores in board.items()}
+fig = plots.scoreboard(labelled, title="Add and norm, with one layer and with six")
 plots.show(
     fig,
     alt="Heat map of accuracies, six variants of add and norm by two tasks with one and with six layers. "
@@ -882,7 +867,7 @@ checks.six_in_a_row([without_residuals, with_residuals])
 # - J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer Normalization", 2016,
 #   [arXiv:1607.06450](https://arxiv.org/abs/1607.06450).
 # - K. He and others, "Deep Residual Learning for Image Recognition", 2015,
-#   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385), where residual connections come from.
+#   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385), on residual connections.
 # - S. Ioffe and C. Szegedy, "Batch Normalization", 2015,
 #   [arXiv:1502.03167](https://arxiv.org/abs/1502.03167).
 #

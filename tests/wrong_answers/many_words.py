@@ -72,8 +72,8 @@ WRONG = {
     "ignores_order": [
         (turns_only_the_input, "turn the outputs round"),
         (turns_only_the_output, "turn the outputs round"),
-        (compares_sums, "compare all outputs"),
-        (compares_the_middle, "turn the outputs round"),
+        (compares_sums, "not their sum"),
+        (compares_the_middle, "turn round input and output"),
         (lambda function, words: True, "turn round input and output"),
         (lambda function, words: False, "turn the outputs round"),
     ],
