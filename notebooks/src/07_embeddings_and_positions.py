@@ -477,7 +477,7 @@ print("the block of the fastest pair, k = 1:", [[round(number, 3) for number in 
 # %%
 def shift_error(positions, k):
     """What the best matrix leaves over when it shifts all places by k, as a share."""
-    rows = positions(500, 16)  # (S, D)
+    rows = positions(500, 8)  # (S, D)
     best = torch.linalg.lstsq(rows[:-k], rows[k:]).solution  # (D, D)
     return ((rows[:-k] @ best - rows[k:]).norm() / rows[k:].norm()).item()
 
@@ -492,7 +492,7 @@ for positions in [positions_v4, positions_v5]:
 assert not can_be_shifted(positions_v4) and can_be_shifted(positions_v5), "only the pair can be shifted"
 
 # %% [markdown]
-# With sine alone even the best matrix misses by a third to a half. The next height of a wave depends on
+# With sine alone even the best matrix misses by more than a third. The next height of a wave depends on
 # whether it is rising or falling, and the sine alone does not say which. The cosine says it. That is why
 # both.
 #

@@ -318,9 +318,9 @@ for function, norm_first in [(post_norm, False), (pre_norm, True)]:
     assert torch.equal(result, switched), "the switch of AddAndNorm should do the same"
 
 # %% [markdown]
-# Check the first line of pre-norm by hand. Normed, `Hund` is `[-1, -1, 1, 1]`. Doubled and added to `[0,
-# 0, 4, 4]`, that gives `[-2, -2, 6, 6]`. After post-norm every word has mean 0 and size 1. After pre-norm
-# it has not: the words themselves pass without any norm, and whatever is added stays.
+# Check the first line of pre-norm by hand. Normed, `Hund` is `[-1, -1, 1, 1]`. Doubled and added to
+# `Hund` as it was, that gives `[-2, -2, 6, 6]`. After post-norm every word has mean 0 and size 1. After
+# pre-norm it has not: the words themselves pass without any norm, and whatever is added stays.
 #
 # Now stack six layers of each kind, and watch the size of the words.
 
@@ -435,10 +435,10 @@ plots.show(
 )
 
 # %% [markdown]
-# With two layers pre-norm is a little ahead, and the ranges of the seeds overlap. With six layers and the
-# larger rate, post-norm stays at the best guess with all three seeds, and pre-norm does not. The smaller
-# rate rescues post-norm: six layers then reach about what pre-norm reaches. So post-norm is not unable,
-# it is more particular about how it is trained. Notebook 12 is about such settings.
+# With two layers pre-norm is ahead, and the ranges of the seeds overlap. With six layers and the larger
+# rate, post-norm stays at the best guess with all three seeds, and pre-norm does not. The smaller rate
+# rescues post-norm: six layers then come close to pre-norm. So post-norm is not unable, it is more
+# particular about how it is trained. Notebook 12 is about such settings.
 
 # %%
 ahead = 0
@@ -457,7 +457,7 @@ assert min(norms["post-norm, 6 layers"]["odd, rate 0.0005"]) > 0.75, "the smalle
 
 # %% [markdown]
 # The number of runs counts for pre-norm on this task; it is one task and one size. The paper's order
-# works, and the series stays with it. The switch is there for when you need it.
+# works too, with a fitting rate. The switch is there for both.
 #
 # Re-run one row of one column with one seed.
 
@@ -522,11 +522,12 @@ plots.show(
 )
 
 # %% [markdown]
-# Two layers unlock the last column. And some scores *fall*. `odd` is at its best with feed-forward in 05,
-# lower with positions, lower again with two layers, and no better than the best guess with six. `count`
-# fails with one of three seeds at six layers. All rows train for the same 400 steps with the same rate.
-# The comparison above has shown that six layers do learn `odd`, with a smaller rate or with pre-norm. So
-# the board says what a part buys in this budget, and not what a stack can do at best.
+# Two layers unlock the last column. And some scores *fall*. On average, `odd` is at its best with
+# feed-forward in 05, lower with positions, lower again with two layers, and no better than the best guess
+# with six. `count` fails with one of three seeds at six layers. All rows train for the same 400 steps
+# with the same rate. The comparison above has shown that six layers do learn `odd`, with a smaller rate
+# or with pre-norm. So the board says what a part buys in this budget, and not what a stack can do at
+# best.
 
 # %%
 for row in ["05 feed-forward", "07 positions", "08 two layers", "08 six layers"]:
