@@ -244,9 +244,11 @@ def scoreboard(table, *, live=None, chance=None, title=None):
             raise ValueError(f"row {row!r} has the tasks {list(scores)}, the first row has {tasks}")
     means = [[np.mean(scores[task]) for task in tasks] for scores in rows.values()]
     texts = [[_mean_and_range(scores[task]) for task in tasks] for scores in rows.values()]
-    _, ax = plt.subplots(figsize=(3.6 + 1.15 * len(tasks), 1.5 + 0.62 * len(rows)), layout="constrained")
+    width = 1.7 + 0.105 * max(map(len, rows)) + max(1.15 * len(tasks), 0.11 * len(title or ""))
+    _, ax = plt.subplots(figsize=(width, 1.5 + 0.62 * len(rows)), layout="constrained")
     fig = heat_map(means, list(rows), tasks, texts=texts, ax=ax, title=title, scale="accuracy")
-    ax.set_xticks(range(len(tasks)), tasks, fontsize=13, rotation=0, ha="center")
+    columns = [textwrap.fill(task, 12) for task in tasks]
+    ax.set_xticks(range(len(tasks)), columns, fontsize=13, rotation=0, ha="center")
     return fig
 
 

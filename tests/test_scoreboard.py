@@ -127,6 +127,17 @@ def test_the_record_can_be_measured_again(row, task, seed):
     assert again == pytest.approx(recorded("encoder")[row][task][seed], abs=0.03)
 
 
+@pytest.mark.parametrize(
+    ("name", "row", "seed"),
+    [("root_of_dk", "d_k = 16", 1), ("tied", "K = V, 2 wide", 0), ("probes", "after layer 1", 2)],
+)
+def test_other_boards_can_be_measured_again(name, row, seed):
+    board = experiments.BOARDS[name]
+    again = board.measure(board.rows[row], seed)
+    for column, scores in recorded(name)[row].items():
+        assert again[column] == pytest.approx(scores[seed], abs=0.05), column
+
+
 def test_what_the_notebooks_say_of_the_rows():
     """The steps of the scoreboard that carry the story, over all seeds."""
     table = recorded("encoder")
