@@ -134,6 +134,7 @@ TIED = {
     "Q = K = V": {"W_K": "W_Q", "W_V": "W_Q"},
     "three, 2 wide": {"d_k": 2, "d_v": 2},
     "K = V, 2 wide": {"d_k": 2, "d_v": 2, "W_V": "W_K"},
+    "K = V, 3 wide": {"d_k": 3, "d_v": 3, "W_V": "W_K"},
 }
 
 
@@ -330,7 +331,7 @@ class Beside(nn.Module):
 
 
 class SmallWords(PositionalEncoding):
-    """Sinusoids on words that are not multiplied by the root of d_model."""
+    """Sinusoids on words divided by the root of d_model: entries as small as those of a tied table."""
 
     def forward(self, x):
         return super().forward(x / D**0.5)
@@ -348,7 +349,7 @@ POSITIONS = {
     "sinusoids, small words": lambda: SmallWords(D),
     "sinusoids, beside": Beside,
     "learned": lambda: AddTable(torch.randn(64, D), trained=True),
-    "sine alone": lambda: AddTable(sinusoids(second=torch.sin)),
+    "sine twice": lambda: AddTable(sinusoids(second=torch.sin)),
     "wrong sign": lambda: AddTable(sinusoids(sign=1)),
     "both faults": lambda: AddTable(sinusoids(sign=1, second=torch.sin)),
 }
@@ -359,7 +360,7 @@ def symbol_before(make_body, seed):
     """Train on 16 places; accuracy there, and at places that were never trained."""
     model = train_on(BEFORE, make_body, seed=seed, lengths=(16,))
     scores = {}
-    for name, length, first in (("before", 16, 0), ("place 17", 17, 16), ("17 to 24", 24, 16)):
+    for name, length, first in (("before", 16, 0), ("place 16", 17, 16), ("16 to 23", 24, 16)):
         x, y = BEFORE.draw(1000, torch.Generator().manual_seed(-1), length=length, held_out=True)
         with eval_mode(model):
             scores[name] = (model(x).argmax(dim=-1) == y)[:, first:].float().mean().item()
@@ -380,7 +381,7 @@ def with_positions(make_positions, seed):
 
 # 07: ways to turn a number into a vector, on a noisy sine and on symbols written as numbers.
 class Bins(nn.Module):
-    """Cuts numbers `(B, S, 1)` from -1.2 to 1.2 into equal bins and embeds the bin: `(B, S, D)`."""
+    """Cuts numbers `(B, S, 1)` from -1.7 to 1.7 into equal bins and embeds the bin: `(B, S, D)`."""
 
     def __init__(self, n_bins):
         super().__init__()
@@ -388,7 +389,7 @@ class Bins(nn.Module):
 
     def forward(self, x):
         n_bins = self.embedding.num_embeddings
-        ids = ((x.squeeze(-1) + 1.2) / 2.4 * n_bins).long().clamp(0, n_bins - 1)  # (B, S)
+        ids = ((x.squeeze(-1) + 1.7) / 3.4 * n_bins).long().clamp(0, n_bins - 1)  # (B, S)
         return self.embedding(ids)
 
 

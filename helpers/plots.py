@@ -244,9 +244,12 @@ def scoreboard(table, *, live=None, chance=None, title=None):
             raise ValueError(f"row {row!r} has the tasks {list(scores)}, the first row has {tasks}")
     means = [[np.mean(scores[task]) for task in tasks] for scores in rows.values()]
     texts = [[_mean_and_range(scores[task]) for task in tasks] for scores in rows.values()]
-    width = 1.7 + 0.105 * max(map(len, rows)) + max(1.15 * len(tasks), 0.11 * len(title or ""))
+    column = 1.25 if len(tasks) > 3 else 1.9
+    width = 1.7 + 0.105 * max(map(len, rows)) + max(column * len(tasks), 0.11 * len(title or ""))
     _, ax = plt.subplots(figsize=(width, 1.5 + 0.62 * len(rows)), layout="constrained")
     fig = heat_map(means, list(rows), tasks, texts=texts, ax=ax, title=title, scale="accuracy")
+    for text in ax.texts:
+        text.set_fontsize(12.5)
     columns = [textwrap.fill(task, 12) for task in tasks]
     ax.set_xticks(range(len(tasks)), columns, fontsize=13, rotation=0, ha="center")
     return fig

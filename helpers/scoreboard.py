@@ -101,7 +101,8 @@ def train_on(task, make_body, *, seed=0, steps=400, lengths=(LENGTH,), lr=2e-3, 
 
     Adam on batches of 128 sentences, with 40 steps of warm-up. The training ends early when the model makes
     no mistake on three batches in a row, before it has learned from them. The batches go through `lengths`
-    in turn. `on_step(step, loss)` is called after each step.
+    in turn. `on_step(step, loss)` is called after each step. Where a task is not solved, rounding alone can
+    move the accuracy by some hundredths on another CPU.
     """
     torch.manual_seed(seed)
     model = SymbolModel(make_body())

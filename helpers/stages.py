@@ -39,10 +39,10 @@ def show_changes(before, after):
 
 def changes_as_html(before, after):
     """The table that `show_changes` displays."""
-    left, right = source_of(before).splitlines(), source_of(after).splitlines()
-    rows = []
-    unmarked = [[re.sub(r"\s*# (changed|new)\b", "", line) for line in side] for side in (left, right)]
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, *unmarked, autojunk=False).get_opcodes():
+    left = [_unmarked(line) for line in source_of(before).splitlines()]  # its marks are of the stage before
+    right, rows = source_of(after).splitlines(), []
+    matcher = difflib.SequenceMatcher(None, left, [_unmarked(line) for line in right], autojunk=False)
+    for kind, a, b, c, d in matcher.get_opcodes():
         old, new = left[a:b], right[c:d]
         for index in range(max(len(old), len(new))):
             cells = [_cell(old, index, "-", kind != "equal"), _cell(new, index, "+", kind != "equal")]
@@ -50,6 +50,11 @@ def changes_as_html(before, after):
     heading = '<th colspan="2" style="text-align: left">{}</th>'
     titles = "".join(heading.format(html.escape(stage.__name__)) for stage in (before, after))
     return f"<table>\n<thead><tr>{titles}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>"
+
+
+def _unmarked(line):
+    """A line without the comment "# changed" or "# new"; "# new: (S, D)" keeps its shape."""
+    return re.sub(r"\s*# (changed|new)\b", "", re.sub(r"# (changed|new): ", "# ", line))
 
 
 def _cell(lines, index, mark, changed):

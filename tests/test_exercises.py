@@ -130,7 +130,7 @@ def failing(x):
         (unfinished_inside, NOT_DONE),
         ("no idea", NOT_DONE),
         (failing, "Not yet: your code stopped with KeyError: 'W_Q'"),
-        (None, "Not yet: the check cannot use your answer of type NoneType: TypeError"),
+        (None, "Not yet: the check cannot use your answer, a NoneType: TypeError"),
     ],
 )
 def test_verdict(answer, verdict, capsys):

@@ -3,7 +3,7 @@
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from helpers.stages import changes_as_html, show_changes, source_of
+from helpers.stages import _unmarked, changes_as_html, show_changes, source_of
 
 CELL = '''
 import torch
@@ -58,7 +58,14 @@ def test_what_goes_is_marked_minus_and_what_comes_plus(cell):
 
 def test_the_marks_of_the_reader_are_not_compared(cell):
     rows = changes_as_html(cell["Layer_v2"], cell["Layer_v3"]).split("\n")
-    assert sum("<b>" in row for row in rows) == 1  # the names only
+    assert [row for row in rows if "<b>" in row] == [row for row in rows if "class" in row]
+    # The new stage shows its marks; the old one hides those it had towards the stage before.
+    assert sum("# changed" in row for row in rows) == 1 and not any("# new" in row for row in rows)
+
+
+def test_a_mark_with_a_shape_leaves_the_shape():
+    assert _unmarked("x = y.T  # new: (S, D)") == "x = y.T  # (S, D)"
+    assert _unmarked("x = y.T  # (S, D)  # changed") == "x = y.T  # (S, D)"
 
 
 def test_show_displays_one_table(cell, capsys):

@@ -53,7 +53,8 @@ def _verdict(check: Callable[[Any], str | None], answer: Any, praise: str) -> st
     except _Stopped as stopped:
         error, what = stopped.__cause__, "your code stopped with"
     except Exception as raised:  # a reader's answer can be anything
-        error, what = raised, f"the check cannot use your answer of type {type(answer).__name__}:"
+        kind = "class" if isinstance(answer, type) else type(answer).__name__
+        error, what = raised, f"the check cannot use your answer, a {kind}:"
     else:
         if message is ...:
             return NOT_DONE
