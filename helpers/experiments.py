@@ -139,9 +139,10 @@ TIED = {
 
 
 # 04: more or fewer heads in the same width, and the projection left out.
-def heads_on_counting(row, seed):
-    """`row`: the number of heads and the steps of training."""
-    return measure_tasks(lambda: heads(row[0]), seed, tasks=("count", "odd"), steps=row[1])
+def counting_in_steps(row, seed):
+    """The two tasks about counting, with a body and a number of steps."""
+    make_body, steps = row
+    return measure_tasks(make_body, seed, tasks=("count", "odd"), steps=steps)
 
 
 def without_projection(body):
@@ -152,8 +153,9 @@ def without_projection(body):
     return body
 
 
-HEADS = {f"{n} head{'s' * (n > 1)}": (n, 400) for n in (1, 2, 4, 8, 16)}
-HEADS["1 head, six times the steps"] = (1, 2400)
+HEADS = {f"{n} head{'s' * (n > 1)}": (lambda n=n: heads(n), 400) for n in (1, 2, 4, 8, 16)}
+HEADS["1 head, six times the steps"] = (lambda: heads(1), 2400)
+HEADS["1 head and feed-forward"] = (lambda: nn.Sequential(heads(1), FeedForward(D, F)), 400)
 PROJECTION = {
     "heads alone, no projection": lambda: without_projection(heads()),
     "heads alone, projection": heads,
@@ -195,34 +197,55 @@ class Wrap(nn.Module):
         return self.norm(x + sublayer(x) if self.residual else sublayer(x))
 
 
-def wrapped(n_layers, first, second=None):
+def wrapped(n_layers, first, second=None, factor=1):
     """Encoder layers with other wraps: `first()` round attention, `second()` round feed-forward.
 
-    Without `second` one wrap serves both, and so does its norm.
+    Without `second` one wrap serves both, and so does its norm. `factor` multiplies all matrices at the start.
     """
-    layers = [EncoderLayer(D, H, F, 0.0) for _ in range(n_layers)]
+    layers = nn.Sequential(*[EncoderLayer(D, H, F, 0.0) for _ in range(n_layers)])
     for layer in layers:
         wrap = first()
         layer.add_and_norm = nn.ModuleList([wrap, second() if second else wrap])
-    return nn.Sequential(*layers)
+    with torch.no_grad():
+        for module in layers.modules():
+            if isinstance(module, nn.Linear):
+                module.weight *= factor
+    return layers
 
 
-def one_and_six_layers(wraps, seed):
-    """Two tasks that need no positions, with one layer and with six."""
+def one_and_six_layers(row, seed):
+    """Two tasks that need no positions, with one layer and with six.
+
+    `row`: arguments of `wrapped` and, if it is not the usual one, the learning rate `lr`.
+    """
+    wraps, training = dict(row), {"lr": row.get("lr", 2e-3)}
+    wraps.pop("lr", None)
     scores = {}
     for n in (1, 6):
-        found = measure_tasks(lambda n=n: wrapped(n, *wraps), seed, tasks=("copy", "count"))
+        found = measure_tasks(lambda n=n: wrapped(n, **wraps), seed, tasks=("copy", "count"), **training)
         scores |= {f"{task}, {n} layer{'s' * (n > 1)}": score for task, score in found.items()}
     return scores
 
 
+def round_both(**parts):
+    """The same kind of `Wrap` round both sub-layers, as arguments of `wrapped`."""
+    return {"first": lambda: Wrap(**parts), "second": lambda: Wrap(**parts)}
+
+
 ADD_AND_NORM = {
-    "residual and norm": (Wrap, Wrap),
-    "one norm for both": (Wrap,),
-    "norm only": (lambda: Wrap(residual=False),) * 2,
-    "residual only": (lambda: Wrap(norm=False),) * 2,
-    "neither": (lambda: Wrap(False, False),) * 2,
-    "neither round feed-forward": (Wrap, lambda: Wrap(False, False)),
+    "residual and norm": round_both(),
+    "one norm for both": {"first": Wrap},
+    "norm only": round_both(residual=False),
+    "residual only": round_both(norm=False),
+    "neither": round_both(residual=False, norm=False),
+    "neither round feed-forward": {"first": Wrap, "second": lambda: Wrap(False, False)},
+}
+ADD_AND_NORM |= {
+    f"{row}, doubled": ADD_AND_NORM[row] | {"factor": 2} for row in ("residual and norm", "residual only")
+}
+ADD_AND_NORM |= {
+    f"{row}, rate 0.0005": ADD_AND_NORM[row] | {"lr": 5e-4}
+    for row in ("norm only", "neither", "neither round feed-forward", "residual only, doubled")
 }
 
 
@@ -349,6 +372,7 @@ POSITIONS = {
     "sinusoids, small words": lambda: SmallWords(D),
     "sinusoids, beside": Beside,
     "learned": lambda: AddTable(torch.randn(64, D), trained=True),
+    "random, not trained": lambda: AddTable(torch.randn(64, D)),
     "sine twice": lambda: AddTable(sinusoids(second=torch.sin)),
     "wrong sign": lambda: AddTable(sinusoids(sign=1)),
     "both faults": lambda: AddTable(sinusoids(sign=1, second=torch.sin)),
@@ -447,7 +471,7 @@ def inputs(make_input, seed):
 
 INPUTS = {
     "linear layer": lambda: nn.Linear(1, D),
-    "8 bins, embedded": lambda: Bins(8),
+    "16 bins, embedded": lambda: Bins(16),
     "32 bins, embedded": lambda: Bins(32),
     "128 bins, embedded": lambda: Bins(128),
 }
@@ -458,7 +482,7 @@ BOARDS = {
     "root_of_dk": Board(ROOT_OF_DK, with_and_without_root),
     "wrong_axis": Board(WRONG_AXIS),
     "tied": Board(TIED, place_tasks),
-    "heads": Board(HEADS, heads_on_counting),
+    "heads": Board(HEADS, counting_in_steps),
     "projection": Board(PROJECTION, count_and_odd, tuple(range(6))),
     "between": Board(BETWEEN, count_and_odd, tuple(range(6))),
     "add_and_norm": Board(ADD_AND_NORM, one_and_six_layers),

@@ -27,25 +27,28 @@ NOT_COMPARED: dict[str, dict[str, str]] = {
     "08_a_stack_of_encoders": {
         "trained = {": "accuracies of models trained here",
         "read = {}": "what a probe reads from the model trained here",
-        "weight_on = {}": "attention weights of the model trained here",
+        "def weights_on(model)": "attention weights of the model trained here",
         "pre_norm_live =": "accuracy of a model trained here",
         "live = scoreboard.measure_tasks(": "accuracies of a body trained here",
     },
     "03_many_words": {
         "wrong = scoreboard.measure_tasks(": "accuracies of models trained here",
         "root_live =": "accuracies of models trained here",
+        "sentences, _ = ": "where the heads trained here look",
         "tied_live =": "accuracies of models trained here",
         "live = scoreboard.measure_tasks(lambda: SelfAttention(": "accuracies of models trained here",
     },
     "04_multi_head": {
         '.BOARDS["projection"].measure(': "accuracies of models trained here",
         '.BOARDS["heads"].measure(': "accuracies of models trained here",
+        "off = {}": "rounding differs between machines",
         "in (torch.randn(6, 512)": "how long each way takes on this machine",
         "live = scoreboard.measure_tasks(": "accuracies of models trained here",
     },
     "05_feed_forward": {
         '.BOARDS["between"].measure(': "accuracies of models trained here",
-        "by_count[chosen]": "which units of the model trained here switch at which count",
+        "largest step 1-2": "how many units of the model trained here switch",
+        "share[chosen]": "which units of the model trained here switch at which count",
         "live = scoreboard.measure_tasks(": "accuracies of models trained here",
     },
     "07_embeddings_and_positions": {

@@ -2,8 +2,8 @@
 
 from helpers.checks.a_stack_of_encoders import (
     either_order,
-    notices_order,
     pre_norm_parameters,
+    really_stacked,
     run_stack,
     two_hops_on_paper,
 )
@@ -82,13 +82,13 @@ __all__ = [
     "my_add_and_norm",
     "my_layer_norm",
     "norm_on_paper",
-    "notices_order",
     "one_word_attention",
     "outline_shape",
     "padding_in_batch",
     "parameters_in_norms",
     "pieces_to_words",
     "pre_norm_parameters",
+    "really_stacked",
     "right_divisor",
     "run_chain",
     "run_stack",

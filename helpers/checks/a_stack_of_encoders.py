@@ -1,5 +1,7 @@
 """Checks for the exercises of notebook 08."""
 
+import copy
+
 import torch
 from torch import nn
 
@@ -49,9 +51,15 @@ def either_order(answer):
     def sublayer(y):
         return 2 * y.flip(-1) + 1
 
-    post, pre = answer(x, sublayer, norm, False), answer(x, sublayer, norm, True)
+    kept = x.clone()
+    post, pre = answer(x.clone(), sublayer, norm, False), answer(x, sublayer, norm, True)
     if message := unusable(post) or unusable(pre):
         return message
+    changed = not torch.equal(x, kept)
+    x = kept.clone()
+    answer(x, sublayer, norm, False)
+    if changed or not torch.equal(x, kept):
+        return "it changes x itself: write x + ..., not x += ..."
     right = {"post": norm(x + sublayer(x)), "pre": x + sublayer(norm(x))}
 
     def same(a, b):
@@ -81,12 +89,12 @@ def either_order(answer):
 @exercise
 def run_stack(answer):
     """each layer gets the words of the one before and the mask, and the norm comes once, last."""
-    x, mask = torch.ones(2, 3), torch.tensor([[True, False], [True, True]])
+    x, given = torch.ones(2, 3), torch.tensor([[True, False], [True, True]])
     calls = []
 
     def layer(number):
-        def run(y, m=None):
-            calls.append((number, m))
+        def run(y, mask=None):
+            calls.append((number, mask))
             return 3 * y + number
 
         return run
@@ -95,7 +103,7 @@ def run_stack(answer):
         calls.append(("norm", None))
         return y - 100
 
-    result = answer([layer(1), layer(2), layer(3)], last_norm, x, mask)
+    result = answer([layer(1), layer(2), layer(3)], last_norm, x, given)
     if message := unusable(result):
         return message
     order = [number for number, _ in calls]
@@ -105,7 +113,7 @@ def run_stack(answer):
         return "the last norm is missing."
     if [number for number in order if number != "norm"] != [1, 2, 3]:
         return "call each layer once, from the first to the last."
-    if any(m is not mask for number, m in calls if number != "norm"):
+    if any(m is not given for number, m in calls if number != "norm"):
         return "a layer did not get the mask: each of them needs it."
     if order[-1] != "norm":
         return "the norm comes last, not first."
@@ -113,35 +121,47 @@ def run_stack(answer):
         return "each layer gets what the one before returned, and the norm gets the last result."
 
 
-@exercise
-def notices_order(answer):
-    """your check tells an encoder with positions from one without."""
+class Stack(nn.Module):
+    """Holds layers, as the stacks of notebook 06 do."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = layers
+
+
+def linear_layers(d):
+    """Six of them, none like another; all biases are 0."""
     torch.manual_seed(0)
-    words, places = torch.randn(5, 4), torch.arange(5.0).unsqueeze(1)
-    linear = nn.Linear(4, 4)
-    kept = words.clone()
+    layers = [nn.Linear(d, d) for _ in range(6)]
+    for layer in layers:
+        nn.init.zeros_(layer.bias)
+    return layers
 
-    def blind(x):  # a sum over the words in another order differs in the last digits
-        return linear(x) + x.sum(dim=0)
 
-    def sees(x):
-        return blind(x + places)
-
-    with torch.no_grad():
-        on_blind = answer(blind, words)
-        untouched = torch.equal(words, kept)
-        on_sees = answer(sees, words)
-    if not untouched:
-        return "your check changed the words it was given."
-    if on_blind and not on_sees:
-        return "the answers are the wrong way round: True is for an encoder to which order matters."
-    if on_blind:
-        return (
-            "it says True where order does not matter: turn the result back before you compare, and "
-            "allow for rounding with torch.allclose."
-        )
-    if not on_sees:
-        return "it says False for an encoder with positions: give it the words in reverse."
-    with torch.no_grad():
-        if not answer(lambda x: x + torch.tensor([[0.0], [1.0], [0.0], [2.0], [0.0]]), words):
-            return "it says False where only some words notice the order: compare all of them."
+@exercise
+def really_stacked(answer):
+    """your check passes six real layers, and finds a list, one layer used again, and copies."""
+    for d in (3, 5):
+        if not answer(Stack(nn.ModuleList(linear_layers(d)))):
+            return "it says False for six real layers. Their biases are all 0: compare the weights."
+    six, copied, repeated = linear_layers(3), linear_layers(3), linear_layers(3)
+    copied[4].load_state_dict(copied[1].state_dict())
+    repeated[5] = repeated[0]
+    faults = {
+        "for six layers in a Python list: count what stack.parameters() finds.": Stack(six),
+        "for one layer used six times: each layer brings parameters of its own.": (
+            Stack(nn.ModuleList(six[:1] * 6))
+        ),
+        "for six copies: they have all the parameters, so compare their weights too.": (
+            Stack(nn.ModuleList([copy.deepcopy(six[0]) for _ in range(6)]))
+        ),
+        "where layers 2 and 5 are copies: compare each layer with each.": Stack(nn.ModuleList(copied)),
+        "where the first layer is used again as the last: one layer's parameters are missing.": (
+            Stack(nn.ModuleList(repeated))
+        ),
+    }
+    for where, stack in faults.items():
+        if answer(stack):
+            return f"it says True {where}"
+    if not answer(Stack(nn.ModuleList(six[:5]))):
+        return "it says False for five real layers: take the number of layers from stack.layers."

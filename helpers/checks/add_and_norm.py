@@ -50,9 +50,13 @@ def parameters_in_norms(answer):
 def my_layer_norm(answer):
     """equal to PyTorch's, on wide rows, narrow rows and very small ones."""
     x = (torch.arange(24, dtype=torch.float64) * 7 % 11).reshape(2, 3, 4)
+    kept = x.clone()
     result = answer(x)
     if message := unusable(result):
         return message
+    if not torch.equal(x, kept):
+        return "it changes x itself: write x - ..., not x -= ..."
+    result = result.double()
     if result.shape != x.shape:
         return f"the shape must stay (2, 3, 4); yours is {tuple(result.shape)}: keepdim=True keeps it."
     centred = x - x.mean(dim=-1, keepdim=True)
@@ -78,9 +82,9 @@ def my_layer_norm(answer):
         return "a row of equal numbers gives 0 / 0: add eps to the variance."
     if not torch.allclose(result, nn.functional.layer_norm(x, (4,)), atol=1e-3):
         return "for rows of size 1 it should equal nn.LayerNorm."
-    if not torch.allclose(answer(x / 1000), nn.functional.layer_norm(x / 1000, (4,)), atol=1e-6):
+    if not torch.allclose(answer(x / 1000).double(), nn.functional.layer_norm(x / 1000, (4,)), atol=1e-5):
         return "right for rows of size 1, wrong for rows of size 0.001: is your eps inside the root?"
-    if not torch.allclose(answer(x, 0.5), nn.functional.layer_norm(x, (4,), eps=0.5), atol=1e-6):
+    if not torch.allclose(answer(x, 0.5).double(), nn.functional.layer_norm(x, (4,), eps=0.5), atol=1e-5):
         return "another eps must change the result: use the argument."
 
 

@@ -63,6 +63,9 @@ def sinusoids(answer):
             return message
     if not torch.allclose(result.double(), right, atol=1e-3):
         return "start with place 1: its first pair is the sine and the cosine of 1, about 0.84 and 0.54."
+    other = answer(5, 4)
+    if other.shape != (5, 4) or not torch.allclose(other.double(), table_of(5, 4), atol=1e-3):
+        return "right for 12 places of width 8, and not for 5 places of width 4: use n and d."
 
 
 @exercise
@@ -89,6 +92,9 @@ def shift_by(answer):
             return message
     if not torch.allclose(shifted, rows((place + k) / pace), atol=1e-4):
         return "use sin(a + b) = sin a cos b + cos a sin b and cos(a + b) = cos a cos b - sin a sin b."
+    other = rows(place / 10) @ answer(7, 10.0).double()
+    if not torch.allclose(other, rows((place + 7) / 10), atol=1e-4):
+        return "right for k = 3 and pace = 2, and not for k = 7 and pace = 10: use both."
 
 
 @exercise
@@ -106,9 +112,20 @@ def learned_positions(answer):
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.copy_(torch.randn_like(parameter))
-    result = layer(words)
+    kept = words.clone()
+    try:
+        result = layer(words)
+    except RuntimeError as error:
+        if "size of tensor" not in str(error):
+            raise
+        return (
+            f"it stops at 2 sentences of 3 words, width 4: {error}. A sentence of S words uses the first S "
+            "rows, and S is the last axis but one."
+        )
     if result is ...:
         return ...
+    if not torch.equal(words, kept):
+        return "it changes the words that it was given: write x + ..., not x += ..."
     if not isinstance(result, torch.Tensor) or result.shape != words.shape:
         return "the result has the shape of the words: add the rows, do not put them beside."
     added, table = result - words, next(layer.parameters()).reshape(-1, 4)
@@ -122,23 +139,33 @@ def learned_positions(answer):
         return "the rows go over the sentences of the batch: they belong to the words."
     if not torch.allclose(added, table[:3].expand_as(added), atol=1e-5):
         return "word p of every sentence gets row p of the table, and nothing else."
+    if not result.requires_grad:
+        return "right numbers, but training cannot reach the table: no gradient arrives."
 
 
 @exercise
 def knows_the_order(answer):
     """your check tells an encoder that knows the order from one that does not."""
     torch.manual_seed(0)
-    words = torch.tensor([[1.0, 2.0], [3.0, 1.0], [0.0, 5.0], [4.0, 4.0]])
-    kept, places = words.clone(), torch.arange(4.0).unsqueeze(1)
-    mix = nn.Linear(2, 2).requires_grad_(False)
-    if answer(lambda x: mix(x) + x.mean(dim=0), words):
-        return (
-            "it says True for an encoder without positions. Its outputs come in another order when the words "
-            "do: put them back before you compare, and allow for rounding."
-        )
+    words, places = 1 + torch.rand(6, 8), torch.arange(6.0).unsqueeze(1)
+    kept, mix = words.clone(), nn.Linear(8, 8).requires_grad_(False)
+
+    def blind(x):  # a sum over the words in another order differs in the last digits
+        return mix(x) + x.sum(dim=0)
+
+    on_blind = answer(blind, words)
     if not torch.equal(words, kept):
         return "your check changed the words it was given: work on a copy."
-    if not answer(lambda x: mix(x + places[: len(x)]), words):
+    on_places = answer(lambda x: blind(x + places[: len(x)]), words)
+    if on_blind and not on_places:
+        return "the answers are the wrong way round: True is for an encoder to which the order matters."
+    if on_blind:
+        return (
+            "it says True for an encoder without positions. Its outputs come in another order when the words "
+            "do: put them back before you compare, and allow for rounding with torch.allclose."
+        )
+    if not on_places:
         return "it says False for an encoder that adds the number of the place: try the words in two orders."
-    if not answer(lambda x: x + x[1], words):
-        return "it misses an encoder in which only the words in the middle have a place: move those too."
+    middle = torch.tensor([[0.0], [1.0], [0.0], [2.0], [0.0], [0.0]])
+    if not answer(lambda x: mix(x) + middle, words):
+        return "it misses an encoder in which only words in the middle have a place: move and compare all."

@@ -9,6 +9,10 @@ from helpers.checks.one_word import unusable
 @exercise
 def feed_forward_parameters(answer):
     """two weights of 256 x 1024, and a bias of 1024 and one of 256."""
+    answer = torch.as_tensor(answer).flatten().tolist()
+    if len(answer) != 1:
+        return f"write one number; yours are {len(answer)}."
+    (answer,) = answer
     weights = 2 * 256 * 1024
     likely = {
         weights: "right for the weights, but both layers also have a bias.",
@@ -53,12 +57,13 @@ def word_by_word(answer):
         result = answer(x, W_1, b_1, W_2, b_2)
         if message := unusable(result):
             return message
-        hidden = x @ W_1 + b_1
+        result, hidden = result.to(x.dtype), x @ W_1 + b_1
         likely = {
             "there is no function between the two layers.": hidden @ W_2 + b_2,
             "the ReLU stands between the layers only: the result may be negative.": (
                 (hidden.relu() @ W_2 + b_2).relu()
             ),
+            "the ReLU stands between the two layers, not behind the second.": (hidden @ W_2 + b_2).relu(),
             "the first bias is missing.": (x @ W_1).relu() @ W_2 + b_2,
             "the first bias belongs inside the ReLU.": ((x @ W_1).relu() + b_1) @ W_2 + b_2,
             "the second bias is missing.": hidden.relu() @ W_2,

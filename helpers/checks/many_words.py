@@ -29,7 +29,8 @@ def attention_shapes(answer):
 @exercise
 def mix_on_paper(answer):
     """each output is a sum of the values, weighted."""
-    answer = torch.as_tensor(answer, dtype=torch.float)
+    rows = answer if isinstance(answer, torch.Tensor) else [torch.as_tensor(row).float() for row in answer]
+    answer = torch.stack(list(rows)).float()
     values = torch.tensor([[8.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
     weights = torch.tensor([[0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])
     if answer.shape != (2, 2):
@@ -47,32 +48,35 @@ def mix_on_paper(answer):
 
 @exercise
 def right_divisor(answer):
-    """each product has standard deviation 2 x 2, and the sum of 16 of them 4 times that."""
+    """each product has standard deviation 2 x 2, and the sum of 64 of them 8 times that: 32."""
     number = float(answer)
-    if number == 4:
-        return "4 is the root of d_k, right for standard deviation 1: here each product is larger."
-    if number == 8:
-        return "only one factor of each product is counted: queries and keys both have standard deviation 2."
-    if number == 64:
-        return "the 16 products partly cancel: their sum grows like the root of 16."
-    if number == 256:
-        return "256 is the variance: the standard deviation is its root."
-    if abs(number - 16) > 0.5:
-        return "what is the standard deviation of one product, and by which factor does a sum of 16 grow?"
+    likely = {
+        8: "8 is the root of d_k, right for standard deviation 1: here each product is larger.",
+        16: "only one factor of each product is counted: queries and keys both have standard deviation 2.",
+        64: "64 is d_k itself: a sum of 64 such products grows like the root of 64, and each is larger here.",
+        128: "the 64 products partly cancel, and queries and keys both have standard deviation 2.",
+        256: "the 64 products partly cancel: their sum grows like the root of 64.",
+        1024: "1024 is the variance: the standard deviation is its root.",
+    }
+    if number in likely:
+        return likely[number]
+    if abs(number - 32) > 2:  # a measured number may be a little off
+        return "what is the standard deviation of one product, and by which factor does a sum of 64 grow?"
 
 
 @exercise
 def many_words_attention(answer):
-    """one sentence and a batch, without a loop."""
+    """softmax(Q K^T / sqrt(d_k)) V, for one sentence and for a batch."""
     torch.manual_seed(0)
     words = torch.randn(2, 3, 6)
     W_Q, W_K, W_V = torch.randn(6, 4), torch.randn(6, 4), torch.randn(6, 5)
     dots, values = (words @ W_Q) @ (words @ W_K).transpose(-2, -1), words @ W_V
     right = (dots / 2).softmax(-1) @ values
-    alone, result = answer(words[0], W_Q, W_K, W_V), answer(words, W_Q, W_K, W_V)
-    if message := unusable(alone) or unusable(result):
+    alone = answer(words[0], W_Q, W_K, W_V)
+    if message := unusable(alone):
         return message
-    if result.shape == (2, 3, 3):
+    alone = alone.float()
+    if alone.shape == (3, 3):
         return "you returned the attention weights: multiply them by the values."
     likely = {
         "the dot products are not divided by the root of d_k.": dots.softmax(-1) @ values,
@@ -93,6 +97,16 @@ def many_words_attention(answer):
         return "your softmax runs over the queries: each row of weights must add up to 1."
     if alone.shape != right[0].shape or not torch.allclose(alone, right[0], atol=1e-5):
         return "for one sentence the output should be softmax(Q K^T / sqrt(d_k)) V."
+    try:
+        result = answer(words, W_Q, W_K, W_V)
+    except Exception as stopped:
+        return (
+            f"right for one sentence, but a batch stops with: {stopped.__cause__ or stopped} "
+            "(.T is for a matrix: swap the last two axes with transpose(-2, -1), and count from the end.)"
+        )
+    if message := unusable(result):
+        return message
+    result = result.float()
     if result.shape != right.shape or not torch.allclose(result, right, atol=1e-5):
         return "right for one sentence, but not for a batch: count the axes from the end, -1 and -2."
 
@@ -100,17 +114,34 @@ def many_words_attention(answer):
 @exercise
 def ignores_order(answer):
     """shuffling first and shuffling last is the same for attention, and not for everything."""
-    words = torch.tensor([[1.0, 2.0], [3.0, 1.0], [0.0, 5.0]])
+    words = torch.tensor([[5.0, 2.0], [3.0, 1.0], [1.0, 4.0], [0.0, 6.0]])
 
-    def by_place(x):
-        return x * torch.tensor([[1.0], [2.0], [3.0]])
+    def times(*factors):
+        return lambda x: x * torch.tensor(factors).unsqueeze(1)
 
-    def itself_and_mean(x):
-        return x + x.mean(dim=0)
+    def moved_unless_first_is_largest(step):
+        return lambda x: x + step * float(x[0, 0] < x[:, 0].max())
 
-    if not answer(itself_and_mean, words):
-        return "False for a function that ignores the order: turn the outputs round as well before comparing."
-    if answer(by_place, words):
-        return "True for a function that treats each place in its own way: turn round input and output."
-    if answer(lambda x: x + torch.tensor([[1.0], [0.0], [-1.0]]), words):
-        return "True for a function that adds another number at each place: compare outputs, not their sum."
+    if not answer(lambda x: x + x.mean(dim=0), words):
+        return "False for a function that ignores the order: shuffle the outputs as well before comparing."
+    needs_places = {
+        "treats each place in its own way: shuffle first, shuffle last, and compare.": [
+            times(1.0, 2.0, 3.0, 4.0)
+        ],
+        "adds another number at each place: compare outputs, not their sum.": [
+            lambda x: x + torch.tensor([1.0, 0.0, -1.0, 0.0]).unsqueeze(1)
+        ],
+        "adds to each word its two neighbours: roll alone does not show it, nor does flip; swap two.": [
+            lambda x: x + x.roll(1, 0) + x.roll(-1, 0)
+        ],
+        "changes only some of the places: use both shuffles, and compare all outputs.": [
+            times(1.0, 2.0, 2.0, 1.0), times(1.0, 1.0, 2.0, 3.0), times(1.0, 1.0, 2.0, 1.0),
+            times(2.0, 1.0, 1.0, 1.0), times(1.0, 2.0, 1.0, 1.0),
+        ],
+        "moves all outputs the same way: differences can be negative, so take abs() or allclose.": [
+            moved_unless_first_is_largest(-1.0), moved_unless_first_is_largest(1.0)
+        ],
+    }  # fmt: skip
+    for what, functions in needs_places.items():
+        if any(answer(function, words) for function in functions):
+            return f"True for a function that {what}"

@@ -27,6 +27,8 @@ def heads_and_parameters(answer):
 @exercise
 def split_on_paper(answer):
     """head 2 gets numbers 3 and 4 of each word."""
+    if isinstance(answer, list | tuple):
+        answer = [torch.as_tensor(row).tolist() for row in answer]  # a row may be a tensor
     answer = torch.as_tensor(answer)
     if answer.shape != (2, 2):
         return f"two words, two numbers each: write two rows of two; yours has shape {tuple(answer.shape)}."
@@ -55,6 +57,7 @@ def join_heads(answer):
     if result.shape != (2, 4, 6):
         shape = tuple(result.shape)
         return f"2 sentences, 3 heads, 4 words, 2 numbers give the shape (2, 4, 6); yours is {shape}."
+    result = result.to(heads.dtype)
     if torch.equal(result, heads.reshape(2, 4, 6)):
         return "the shape is right, but the words are scrambled: swap the axes of heads and words first."
     if torch.equal(result, heads.permute(0, 2, 3, 1).reshape(2, 4, 6)):
@@ -65,27 +68,32 @@ def join_heads(answer):
 
 @exercise
 def mix_by_einsum(answer):
-    """one line for one sentence, a batch, and a batch with heads."""
+    """it sums over the words that are looked at and over the heads, for any axes in front."""
     if not isinstance(answer, str) or "->" not in answer:
         return 'write a string with an arrow, such as "...td,...sd->...ts".'
     torch.manual_seed(0)
     for leading in [(), (2,), (2, 3)]:
-        weights, values = torch.randn(*leading, 4, 5), torch.randn(*leading, 5, 6)
-        right = weights @ values
+        weights, values = torch.randn(*leading, 3, 4, 5), torch.randn(*leading, 3, 5, 6)
+        right = (weights @ values).sum(dim=-3)  # (..., T, D)
         try:
             result = torch.einsum(answer, weights, values)
         except RuntimeError:
-            if leading and "..." not in answer:
-                return "it works for one sentence only: put ... in front of both and of the result."
+            if "..." not in answer:
+                return "it can fit one number of axes only: put ... in front of both and of the result."
             return (
-                "the axes do not fit: the last of the weights and the first of the values are the words that "
-                "are looked at; they need the same letter, and every other axis its own."
+                "the axes do not fit: the last of the weights and the middle one of the values are the words "
+                "that are looked at, so they need the same letter; the heads need one letter in both."
             )
+        if result.shape == (weights @ values).shape:
+            return "the heads are still apart: leave their letter out of the result, and they are added up."
         if result.shape == right.transpose(-2, -1).shape and torch.allclose(
-            result, right.transpose(-2, -1), atol=1e-5
+            result, right.transpose(-2, -1), atol=1e-4
         ):
-            return "the result is turned round: the queries t come before the numbers k."
+            return "the result is turned round: the queries t come before the numbers d."
         if result.shape != right.shape:
             return f"the result should have shape {tuple(right.shape)}; yours has {tuple(result.shape)}."
-        if not torch.allclose(result, right, atol=1e-5):
-            return "the shape is right, the numbers are not: only the letter of the words s may be summed."
+        if not torch.allclose(result, right, atol=1e-4):
+            return (
+                "the shape is right, the numbers are not: heads and words that are looked at each need one "
+                "letter, the same in both."
+            )

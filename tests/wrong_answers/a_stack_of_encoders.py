@@ -53,22 +53,36 @@ def backwards(layers, last_norm, x, mask):
     return last_norm(x)
 
 
-def close(a, b):
-    return torch.allclose(a, b, atol=1e-5)
+def in_place(x, sublayer, norm, norm_first):
+    x += sublayer(norm(x)) if norm_first else sublayer(x)
+    return x if norm_first else norm(x)
 
 
-def turned(encoder, words):
-    return encoder(words.flip(0)).flip(0)
+def all_registered(stack):
+    found = sum(parameter.numel() for parameter in stack.parameters())
+    return found == sum(parameter.numel() for layer in stack.layers for parameter in layer.parameters())
 
 
-def first_word_only(encoder, words):
-    return not torch.allclose(encoder(words.flip(0)).flip(0)[0], encoder(words)[0], atol=1e-5)
+def all_different(stack):
+    return len({tuple(layer.weight.flatten().tolist()) for layer in stack.layers}) == len(stack.layers)
 
 
-def turns_in_place(encoder, words):
-    before = encoder(words)
-    words.copy_(words.flip(0))
-    return not torch.allclose(encoder(words).flip(0), before, atol=1e-5)
+def neighbours_differ(stack):
+    pairs = zip(stack.layers, stack.layers[1:], strict=False)
+    return all_registered(stack) and not any(torch.equal(a.weight, b.weight) for a, b in pairs)
+
+
+def no_parameters_alike(stack):
+    parameters = [tuple(parameter.flatten().tolist()) for parameter in stack.parameters()]
+    return all_registered(stack) and len(set(parameters)) == len(parameters)
+
+
+def different_objects(stack):
+    return all_registered(stack) and len(set(map(id, stack.layers))) == len(stack.layers)
+
+
+def registered_and_six(stack):
+    return all_registered(stack) and all_different(stack) and len(stack.layers) == 6
 
 
 WRONG = {
@@ -94,6 +108,7 @@ WRONG = {
         (order(lambda x, s, norm: x + norm(s(x))), "before it, not after"),
         (order(lambda x, s, norm: norm(x + s(norm(x)))), "end of the stack"),
         (order(lambda x, s, norm: s(norm(x))), "added back too"),
+        (in_place, "changes x itself"),
         (order(right_pre, lambda x, s, norm: norm(s(x))), "with norm_first=False"),
     ],
     "run_stack": [
@@ -105,12 +120,15 @@ WRONG = {
         (backwards, "from the first to the last"),
         (lambda layers, last_norm, x, mask: last_norm(layers[-1](x, mask)), "call each layer once"),
     ],
-    "notices_order": [
-        (lambda encoder, words: not close(encoder(words.flip(0)), encoder(words)), "turn the result back"),
-        (lambda encoder, words: not torch.equal(turned(encoder, words), encoder(words)), "torch.allclose"),
-        (lambda encoder, words: close(turned(encoder, words), encoder(words)), "wrong way round"),
-        (lambda encoder, words: not torch.equal(encoder(words), encoder(words)), "in reverse"),
-        (first_word_only, "compare all"),
-        (turns_in_place, "changed the words"),
+    "really_stacked": [
+        (all_different, "Python list"),
+        (all_registered, "for six copies"),
+        (lambda stack: any(True for _ in stack.parameters()), "used six times"),
+        (lambda stack: len(stack.layers) == 6, "Python list"),
+        (different_objects, "for six copies"),
+        (neighbours_differ, "layers 2 and 5"),
+        (no_parameters_alike, "biases are all 0"),
+        (registered_and_six, "five real layers"),
+        (lambda stack: not (all_registered(stack) and all_different(stack)), "for six real layers"),
     ],
 }

@@ -20,6 +20,11 @@ def forgets_the_words_shape(x, eps=1e-5):
     return ((x - x.mean(dim=-1, keepdim=True)) / (variance(x) + eps).sqrt()).flatten()
 
 
+def norms_in_place(x, eps=1e-5):
+    x -= x.mean(dim=-1, keepdim=True)
+    return x / (variance(x) + eps).sqrt()
+
+
 def adds_in_place(x, sublayer, norm):
     x += sublayer(x)
     return norm(x)
@@ -52,6 +57,7 @@ WRONG = {
         (layer_norm(lambda x, eps: (variance(x) + eps).sqrt(), centre=lambda x, dim: x), "subtract it"),
         (layer_norm(lambda x, eps: (variance(x) + 1e-5).sqrt()), "use the argument"),
         (lambda x, eps=1e-5: (x - x.mean()) / (x.var(correction=0) + eps).sqrt(), "whole tensor"),
+        (norms_in_place, "changes x itself"),
         (forgets_the_words_shape, "the shape must stay"),
     ],
     "my_add_and_norm": [

@@ -64,6 +64,31 @@ class OverTheBatch(Positions):
         return x + self.table[: len(x)].unsqueeze(1)
 
 
+class InPlace(Positions):
+    def forward(self, x):
+        x += self.table[: x.shape[-2]]
+        return x
+
+
+class Detached(Positions):
+    def forward(self, x):
+        return x + self.table.detach()[: x.shape[-2]]
+
+
+class Frozen(Positions):
+    def __init__(self, d_model, max_len):
+        super().__init__(d_model, max_len)
+        self.table = nn.Parameter(torch.randn(max_len, d_model), requires_grad=False)
+
+    def forward(self, x):
+        return x + self.table[: x.shape[-2]]
+
+
+class AsManyAsSentences(Positions):
+    def forward(self, x):
+        return x + self.table[: x.shape[0]]
+
+
 class WholeTable(Positions):
     def forward(self, x):
         return x + self.table
@@ -74,8 +99,26 @@ class WrongWayRound(Positions):
         super().__init__(d_model, d_model)
 
 
+def close(a, b):
+    return torch.allclose(a, b, atol=1e-5)
+
+
+def turned(encode, words):
+    return encode(words.flip(0)).flip(0)
+
+
 def does_not_put_back(encode, words):
-    return not torch.allclose(encode(words.flip(0)), encode(words))
+    return not close(encode(words.flip(0)), encode(words))
+
+
+def first_word_only(encode, words):
+    return not close(turned(encode, words)[0], encode(words)[0])
+
+
+def turns_in_place(encode, words):
+    before = encode(words)
+    words.copy_(words.flip(0))
+    return not close(encode(words).flip(0), before)
 
 
 def no_swap(encode, words):
@@ -105,12 +148,15 @@ WRONG = {
         (halves, "alternate"),
         (lambda n, d: table()(n, d).T, "transpose"),
         (lambda n, d: table()(n, d)[:, ::2], "(12, 4)"),
+        (lambda n, d: table()(12, 8), "5 places of width 4"),
     ],
     "shift_by": [
         (shift(lambda k, pace: k / pace, sign=-1), "shifts back"),
         (shift(lambda k, pace: k), "ignores the pace"),
         (shift(lambda k, pace: k * pace), "do not multiply"),
         (lambda k, pace: torch.eye(2), "sin(a + b)"),
+        (lambda k, pace: shift(lambda k, pace: k / pace)(3, 2.0), "use both"),
+        (shift(lambda k, pace: k / 2), "use both"),
         (lambda k, pace: [[1, 0], [0, 1]], "two rows"),
     ],
     "learned_positions": [
@@ -119,13 +165,21 @@ WRONG = {
         (LastRows, "last rows"),
         (BesideTheWords, "do not put them beside"),
         (OverTheBatch, "over the sentences"),
-        (WholeTable, "size of tensor"),
+        (WholeTable, "first S rows"),
+        (AsManyAsSentences, "last axis but one"),
+        (InPlace, "not x +="),
+        (Detached, "no gradient"),
+        (Frozen, "no gradient"),
         (WrongWayRound, "24 parameters"),
     ],
     "knows_the_order": [
         (does_not_put_back, "put them back"),
         (no_swap, "two orders"),
         (only_the_ends, "in the middle"),
+        (first_word_only, "compare all"),
+        (turns_in_place, "changed the words"),
+        (lambda encode, words: not torch.equal(turned(encode, words), encode(words)), "torch.allclose"),
+        (lambda encode, words: close(turned(encode, words), encode(words)), "wrong way round"),
         (lambda encode, words: True, "says True"),
     ],
 }

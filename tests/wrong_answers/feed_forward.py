@@ -14,6 +14,7 @@ WRONG = {
         (W + 2 * 1024, "1024 numbers, then 256"),
         (2 * (256 * 256 + 256), "256 x 1024 and 1024 x 256"),
         (1280, "count two layers"),
+        ([256 * 1024 + 1024, 1024 * 256 + 256], "one number"),
     ],
     "feed_forward_on_paper": [
         ([3, -6], "left out the ReLU"),
@@ -25,6 +26,7 @@ WRONG = {
     "word_by_word": [
         (lambda x, W_1, b_1, W_2, b_2: (x @ W_1 + b_1) @ W_2 + b_2, "no function"),
         (lambda *args: bend(*args).relu(), "between the layers only"),
+        (lambda x, W_1, b_1, W_2, b_2: ((x @ W_1 + b_1) @ W_2 + b_2).relu(), "not behind the second"),
         (lambda x, W_1, b_1, W_2, b_2: ((x @ W_1).relu() + b_1) @ W_2 + b_2, "inside the ReLU"),
         (lambda x, W_1, b_1, W_2, b_2: (x @ W_1).relu() @ W_2 + b_2, "first bias is missing"),
         (lambda x, W_1, b_1, W_2, b_2: (x @ W_1 + b_1).relu() @ W_2, "second bias"),

@@ -21,20 +21,33 @@ def only_the_weights(words, W_Q, W_K, W_V):
     return ((words @ W_Q) @ (words @ W_K).transpose(-2, -1) / 2).softmax(dim=-1)
 
 
-def turns_only_the_input(function, words):
-    return torch.allclose(function(words.flip(0)), function(words))
+def key_transposed(words, W_Q, W_K, W_V):
+    return ((words @ W_Q) @ (words @ W_K).t() / 2).softmax(dim=-1) @ (words @ W_V)
 
 
-def turns_only_the_output(function, words):
-    return torch.allclose(function(words), function(words).flip(0))
+def swapped(x):
+    return x[[1, 0, *range(2, len(x))]]
 
 
-def compares_sums(function, words):
-    return torch.allclose(function(words.flip(0)).sum(), function(words).sum())
+def rolled(x):
+    return x.roll(1, 0)
 
 
-def compares_the_middle(function, words):
-    return torch.allclose(function(words.flip(0))[1], function(words)[1])
+def flipped(x):
+    return x.flip(0)
+
+
+def shuffles_with(*shuffles, same=torch.allclose):
+    """The check with these shuffles, comparing by `same`."""
+    return lambda function, words: all(same(function(s(words)), s(function(words))) for s in shuffles)
+
+
+def shuffles_only_the_input(function, words):
+    return torch.allclose(function(rolled(words)), function(words))
+
+
+def shuffles_only_the_output(function, words):
+    return torch.allclose(function(words), rolled(function(words)))
 
 
 WRONG = {
@@ -53,11 +66,14 @@ WRONG = {
         ([3, 3, 4, 4], "the shape (4,)"),
     ],
     "right_divisor": [
-        (4, "root of d_k"),
-        (8, "only one factor"),
-        (64, "partly cancel"),
-        (256, "the variance"),
-        (2, "one product"),
+        (8, "root of d_k"),
+        (16, "only one factor"),
+        (64, "d_k itself"),
+        (128, "both have standard deviation 2"),
+        (256, "partly cancel"),
+        (1024, "the variance"),
+        (4, "one product"),
+        (36, "one product"),
     ],
     "many_words_attention": [
         (attention(divide=lambda dots: dots), "not divided"),
@@ -68,13 +84,20 @@ WRONG = {
         (attention(weigh=lambda scores: scores.softmax(dim=1)), "not for a batch"),
         (attention(weigh=lambda scores: scores.softmax(dim=-2)), "over the queries"),
         (only_the_weights, "multiply them by the values"),
+        (key_transposed, "transpose(-2, -1)"),
     ],
     "ignores_order": [
-        (turns_only_the_input, "turn the outputs round"),
-        (turns_only_the_output, "turn the outputs round"),
-        (compares_sums, "not their sum"),
-        (compares_the_middle, "turn round input and output"),
-        (lambda function, words: True, "turn round input and output"),
-        (lambda function, words: False, "turn the outputs round"),
+        (shuffles_only_the_input, "shuffle the outputs as well"),
+        (shuffles_only_the_output, "shuffle the outputs as well"),
+        (shuffles_with(flipped), "two neighbours"),
+        (shuffles_with(rolled), "two neighbours"),
+        (shuffles_with(swapped), "both shuffles"),
+        (shuffles_with(swapped, rolled, same=lambda a, b: torch.allclose(a.sum(), b.sum())), "not their sum"),
+        (shuffles_with(swapped, rolled, same=lambda a, b: torch.allclose(a[0], b[0])), "all outputs"),
+        (shuffles_with(swapped, rolled, same=lambda a, b: torch.allclose(a[-1], b[-1])), "all outputs"),
+        (shuffles_with(swapped, rolled, same=lambda a, b: (a - b).max() < 1e-5), "can be negative"),
+        (shuffles_with(swapped, rolled, same=lambda a, b: (b - a).max() < 1e-5), "can be negative"),
+        (lambda function, words: True, "shuffle first, shuffle last"),
+        (lambda function, words: False, "shuffle the outputs as well"),
     ],
 }
