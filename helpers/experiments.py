@@ -200,7 +200,7 @@ class Wrap(nn.Module):
 def wrapped(n_layers, first, second=None, factor=1):
     """Encoder layers with other wraps: `first()` round attention, `second()` round feed-forward.
 
-    Without `second` one wrap serves both, and so does its norm. `factor` multiplies all matrices at the start.
+    Without `second` one wrap serves both, and so does its norm. `factor` multiplies all matrices when new.
     """
     layers = nn.Sequential(*[EncoderLayer(D, H, F, 0.0) for _ in range(n_layers)])
     for layer in layers:

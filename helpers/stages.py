@@ -8,6 +8,8 @@ import linecache
 import re
 import textwrap
 
+CELL = "text-align: left; padding: 1px 6px"  # narrow, so that two stages fit beside each other
+
 
 def source_of(thing):
     """The source text of a function or class, also of one that was defined in a notebook cell.
@@ -65,7 +67,7 @@ def _cell(lines, index, mark, changed):
     indent = "&nbsp;" * (len(lines[index]) - len(code))
     code = indent + html.escape(code).replace("  ", "&nbsp; ")  # spaces at which a long line may break
     if not changed:
-        style = "text-align: left; background: white; color: #1a1a1a"
+        style = f"{CELL}; background: white; color: #1a1a1a"
         return f'<td></td><td style="{style}"><code style="{style}">{code}</code></td>'
-    style = f"text-align: left; background: {'#F7D9BF' if mark == '-' else '#CFE6F7'}; color: #1a1a1a"
+    style = f"{CELL}; background: {'#F7D9BF' if mark == '-' else '#CFE6F7'}; color: #1a1a1a"
     return f'<td><b>{mark}</b></td><td style="{style}"><code style="{style}"><b>{code}</b></code></td>'

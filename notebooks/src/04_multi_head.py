@@ -337,9 +337,8 @@ rows = scoreboard.recorded("projection")
 fig = plots.scoreboard(rows, live=live, chance=guess, title="The projection, 6 seeds")
 plots.show(
     fig,
-    alt="Heat map of accuracies on count and odd. First the best guess from the symbol, then four recorded "
-    "rows: heads alone without and with the projection, an encoder layer without and with it. Within each "
-    "pair the means differ by .03 at most. The last row is heads alone with it, trained live.",
+    alt="Heat map of accuracies on count and odd: best guess, heads alone without and with projection, an "
+    "encoder layer without and with it, heads alone trained live. Means differ by .03 at most in each pair.",
 )
 
 # %% [markdown]
@@ -379,10 +378,9 @@ rows = scoreboard.recorded("heads")
 fig = plots.scoreboard(rows, live=live, chance=guess, title="Heads in the same width, 3 seeds")
 plots.show(
     fig,
-    alt="Heat map of accuracies on count and odd for the best guess, for 1, 2, 4, 8 and 16 heads, for 1 head "
-    "with six times the steps and for 1 head with feed-forward. On count one head stays near .50, two reach "
-    ".85, four .95, eight and sixteen .98 to .99, one head with feed-forward .75. The last row is eight "
-    "heads, trained live.",
+    alt="Heat map of accuracies on count and odd: best guess, 1, 2, 4, 8, 16 heads, 1 head with more steps "
+    "or feed-forward, 8 heads live. On count one head has .49, with more steps .50, with feed-forward .75, "
+    "two heads have .85, four .95, eight and sixteen .98 to .99.",
 )
 
 # %% [markdown]
@@ -444,7 +442,6 @@ with torch.no_grad():
     )  # (D, D) each
     matrices = [W_Q, W_K, W_V, heads_v4.W_O]
     same = torch.allclose(list_of_heads(sentence, *matrices), heads_v4(sentence), atol=1e-5)
-
 print("four matrices:", [tuple(W.shape) for W in matrices])
 print("list of heads == module of stage 13:", same)
 assert same, "the copied weights must give the copied result"

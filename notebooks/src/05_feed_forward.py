@@ -439,9 +439,9 @@ plots.show(
 )
 
 # %% [markdown]
-# Without training even these units change little. After it units switch at each of
-# the three steps, some on and others off. These are bends as in the zigzag that you made by hand, and
-# training has found them. Not every unit does this, and a few are never on for these words.
+# Without training even these units change little. With it, units switch at each of the three steps, some
+# on and others off. These are bends as in the zigzag that you made by hand, and training has found them.
+# Not every unit does this, and a few are never on for these words.
 
 # %%
 switching = {name: (step.amax(dim=1) > 0.5).float().mean().item() for name, step in steps.items()}

@@ -100,10 +100,9 @@ def add_v2(words, sublayer):
 
 stages.show_changes(add_v1, add_v2)
 show_rows(add_v2(words, look_everywhere))
-print("property, der and Hund still differ:", tells_words_apart(add_v2))
-print("a sub-layer that returns zeros changes nothing:", torch.equal(add_v2(words, torch.zeros_like), words))
-assert tells_words_apart(add_v2), "adding the words back must keep them apart"
-assert torch.equal(add_v2(words, torch.zeros_like), words), "a silent sub-layer must change nothing"
+silent = torch.equal(add_v2(words, torch.zeros_like), words)
+print("property, der and Hund still differ:", tells_words_apart(add_v2), "  zeros change nothing:", silent)
+assert tells_words_apart(add_v2) and silent, "words stay apart, and a silent sub-layer changes nothing"
 
 # %% [markdown]
 # The words differ again. This is a **residual connection**: the line in the map that leads round the
@@ -161,8 +160,7 @@ def layer_norm_v2(x, eps=1e-5):
 
 
 stages.show_changes(layer_norm_v1, layer_norm_v2)
-for row, result in zip(by_hand.tolist(), layer_norm_v2(by_hand).tolist(), strict=True):
-    print(row, "->", [round(number, 3) for number in result])
+print(layer_norm_v2(by_hand).round(decimals=3).tolist())
 assert torch.allclose(layer_norm_v2(by_hand)[0], torch.tensor([-1.0, -1.0, 1.0, 1.0]), atol=1e-4), "by hand"
 
 # %% [markdown]
@@ -695,8 +693,8 @@ six_variants = dict(list(board.items())[:6])  # the other rows come later
 fig = plots.scoreboard(six_variants, chance=best_guess, title="Add and norm, with one layer and with six")
 plots.show(
     fig,
-    alt="Heat map of accuracies, six variants of add and norm by two tasks with one and with six layers. "
-    "With one layer all rows are alike. With six layers the rows without residual connections are pale.",
+    alt="Heat map of accuracies, six variants of add and norm. With one layer all rows are alike. With six, "
+    "the rows without residual connections are pale, and the last row is pale on count.",
 )
 
 # %% [markdown]
@@ -728,7 +726,8 @@ assert max(board["norm only"]["count, 6 layers"]) < 0.5 < 0.9 < min(board["resid
 
 # %% [markdown]
 # On `copy`, "norm only" scores just that: one answer for all places. "Neither" is worse still, mostly
-# no better than one fixed symbol: next to no gradient has reached its first layers. On `count` the two
+# no better than one fixed symbol. That fits the gradients above, of which next to none reaches its first
+# layers. On `count` the two
 # overlap. The last row, the minimal version, copies with six layers, and does not count: its best seed
 # stays below one half.
 #
@@ -751,9 +750,9 @@ print("trained just now: with residual connections six layers copy, without they
 #
 # In the table, "residual only" does as well as both together. And is it the variants that fail, or the
 # learning rate, the size of the steps in training? Rows that fail at one rate may not fail at another.
-# The same file has the three rows that failed, at a quarter of the rate. It also has two rows in which
-# all matrices are twice as large at the start. Look at the sizes first: PyTorch's matrices are small at
-# the start, so without a norm the numbers hardly grow. Doubled, they do.
+# The same file has the three rows that failed at a quarter of the rate. It also has rows in which all
+# matrices are twice as large at the start. Look at the sizes first: PyTorch's matrices are small at the
+# start, so without a norm the numbers hardly grow. Doubled, they do.
 
 # %%
 for factor in [1, 2]:
