@@ -48,6 +48,25 @@ def stack(n_layers, norm_first=False):
     return nn.Sequential(PositionalEncoding(D), Encoder(D, H, F, n_layers, 0.0, norm_first))
 
 
+class AddTable(nn.Module):
+    """Adds row p of a table `(max_len, D)` to word p of `(B, S, D)`; `trained` makes the rows parameters."""
+
+    def __init__(self, table, trained=False):
+        super().__init__()
+        if trained:
+            self.table = nn.Parameter(table)
+        else:
+            self.register_buffer("table", table)
+
+    def forward(self, x):
+        return x + self.table[: x.shape[-2]]
+
+
+def places():
+    """A trained vector for each place of a scoreboard sentence, added to its word."""
+    return AddTable(torch.randn(LENGTH, D), trained=True)
+
+
 # The scoreboard of Part II: the encoder as each notebook leaves it.
 ENCODER = {
     "01 placeholders": lambda: EncoderOutline(D),
@@ -95,23 +114,12 @@ WRONG_AXIS = {
 ROOT_OF_DK = {f"d_k = {d_k}": d_k for d_k in (16, 64, 256, 1024)}
 
 
-class Places(nn.Module):
-    """Adds to each word a trained vector of its place in the sentence: `(B, S, D)` to same."""
-
-    def __init__(self):
-        super().__init__()
-        self.vectors = nn.Parameter(torch.randn(LENGTH, D))
-
-    def forward(self, words):
-        return words + self.vectors
-
-
 def one_head_with_places(d_k=D, d_v=D, **tied):
     """Places, a head, and a linear layer back to width D; `W_K="W_Q"` uses W_Q in the place of W_K too."""
     head = SelfAttention(D, d_k, d_v)
     for name, other in tied.items():
         setattr(head, name, getattr(head, other))
-    return nn.Sequential(Places(), head, nn.Linear(d_v, D))
+    return nn.Sequential(places(), head, nn.Linear(d_v, D))
 
 
 PREVIOUS = Task("the symbol one place before; for the first place, the last symbol", lambda x: x.roll(1, -1))
@@ -330,20 +338,6 @@ def probes(row, seed):
 
 
 # 07: kinds of positions, added to the words in front of one encoder layer.
-class AddTable(nn.Module):
-    """Adds row p of a table `(max_len, D)` to word p of `(B, S, D)`; `trained` makes the rows parameters."""
-
-    def __init__(self, table, trained=False):
-        super().__init__()
-        if trained:
-            self.table = nn.Parameter(table)
-        else:
-            self.register_buffer("table", table)
-
-    def forward(self, x):
-        return x + self.table[: x.shape[-2]]
-
-
 class Beside(nn.Module):
     """Puts sinusoids beside the words instead of adding them; each gets half of the width."""
 

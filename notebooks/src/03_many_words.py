@@ -702,7 +702,7 @@ assert bounded, "the squared length of the difference of two queries is never ne
 
 # %%
 def three_matrices():
-    return nn.Sequential(experiments.Places(), SelfAttention(64, 64, 64))
+    return nn.Sequential(experiments.places(), SelfAttention(64, 64, 64))
 
 
 def query_is_key():
