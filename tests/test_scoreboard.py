@@ -123,7 +123,7 @@ def test_every_board_is_recorded_whole(name):
     [("01 placeholders", "hop", 1), ("07 positions", "hop", 2), ("04 eight heads", "count", 0)],
 )
 def test_the_record_can_be_measured_again(row, task, seed):
-    again = measure_tasks(experiments.ENCODER[row], seed, tasks=[task])[task]
+    again = measure_tasks(experiments.bodies.ENCODER[row], seed, tasks=[task])[task]
     assert again == pytest.approx(recorded("encoder")[row][task][seed], abs=0.03)
 
 

@@ -26,8 +26,9 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, experiments, plots, scoreboard, stages
+from helpers import checks, plots, scoreboard, stages
 from helpers.arguments import check_mask
+from helpers.experiments import many_words as experiments
 from helpers.model import eval_mode
 from helpers.outline import TransformerOutline, self_attention_loop  # built in 01 and 02
 

@@ -29,8 +29,9 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, experiments, plots, scoreboard, stages
+from helpers import checks, plots, scoreboard, stages
 from helpers.arguments import check_heads
+from helpers.experiments import multi_head as experiments
 from helpers.model import attention_weights  # built in 03
 from helpers.outline import SelfAttention, TransformerOutline  # built in 03 and 01
 

@@ -26,7 +26,8 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, experiments, plots, scoreboard, stages
+from helpers import checks, plots, scoreboard, stages
+from helpers.experiments import feed_forward as experiments
 from helpers.model import DecoderLayer, EncoderLayer, MultiHeadAttention, Transformer  # 09, 06, 04, 10
 from helpers.outline import AttendToItself, TransformerOutline  # built in 04 and 01
 

@@ -26,8 +26,9 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, experiments, plots, scoreboard, stages
+from helpers import checks, plots, scoreboard, stages
 from helpers.arguments import check_even, check_length
+from helpers.experiments import embeddings_and_positions as experiments
 from helpers.model import EncoderLayer  # built in 06
 from helpers.outline import TransformerOutline  # built in 01
 

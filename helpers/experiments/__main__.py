@@ -1,0 +1,5 @@
+"""`python -m helpers.experiments`."""
+
+from helpers.experiments import main
+
+main()
