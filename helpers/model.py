@@ -273,14 +273,15 @@ class Transformer(nn.Module):
 
 @contextmanager
 def eval_mode(model):
-    """Put the model into eval mode, without gradients, and leave its mode as it was."""
-    training = model.training
+    """Put the model into eval mode, without gradients, and leave the mode of every part as it was."""
+    training = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with torch.no_grad():
             yield model
     finally:
-        model.train(training)
+        for module, mode in training.items():
+            module.training = mode
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""The checks of all exercises: `checks.name(answer)` prints whether the answer is right."""
+"""The checks of all exercises: `checks.name(answer)` prints whether the answer is right.
+
+The four `assert_...` are to keep: they find leaks in any encoder-decoder model, and raise AssertionError.
+"""
 
 from helpers.checks.a_stack_of_encoders import (
     either_order,
@@ -27,6 +30,12 @@ from helpers.checks.feed_forward import (
     share_that_is_on,
     tent_by_hand,
     word_by_word,
+)
+from helpers.checks.leaks import (
+    assert_causal,
+    assert_padding_invariant,
+    assert_positions_matter,
+    assert_source_matters,
 )
 from helpers.checks.many_words import (
     attention_shapes,
@@ -60,6 +69,10 @@ from helpers.checks.translation import (
 
 __all__ = [
     "alignment_hits",
+    "assert_causal",
+    "assert_padding_invariant",
+    "assert_positions_matter",
+    "assert_source_matters",
     "attention_shapes",
     "broadcast_shape",
     "doubling",
