@@ -143,7 +143,7 @@ class _Run:
 
 @contextmanager
 def _running(model, name, src, tgt, pad_id, atol):
-    """Run the model without gradients, dropout and PyTorch's fast path; first see that batches do not leak."""
+    """Run the model without gradients, dropout and PyTorch's fast path; first see that no batch leaks."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # it drops padded columns, and warns
     try:
@@ -179,5 +179,5 @@ def _other_ids(ids, pad_id, strict=True):
             f"the sentences hold only the ids {known.tolist()}: to exchange words, pass two different "
             "ones or more."
         )
-    following = known[(torch.searchsorted(known, ids) + 1) % len(known)] if len(known) else ids
+    following = known[(torch.searchsorted(known, ids.contiguous()) + 1) % len(known)] if len(known) else ids
     return torch.where(ids == pad_id, ids, following)
