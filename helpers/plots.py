@@ -225,12 +225,12 @@ def heat_map(
     return ax.figure
 
 
-def scoreboard(table, *, live=None, chance=None, title=None):
+def scoreboard(table, *, live=None, chance=None, title=None, scale="accuracy"):
     """Heat map of a board, rows x tasks, with the mean over the seeds and their lowest and highest score.
 
     `table` is {row: {task: [score per seed]}} as `helpers.scoreboard.recorded` returns it. `live` is
     {task: score} of a body trained just now, drawn as the last row, `chance` likewise as the first. Scores
-    are 0 to 1. Raises ValueError when a row has other tasks than the first.
+    are 0 to 1; `scale` says what they are. Raises ValueError when a row has other tasks than the first.
     """
     rows = {"best guess from the symbol": {task: [score] for task, score in chance.items()}} if chance else {}
     rows |= table
@@ -247,7 +247,7 @@ def scoreboard(table, *, live=None, chance=None, title=None):
     column = 1.25 if len(tasks) > 3 else 1.9
     width = 1.7 + 0.105 * max(map(len, rows)) + max(column * len(tasks), 0.11 * len(title or ""))
     _, ax = plt.subplots(figsize=(width, 1.5 + 0.62 * len(rows)), layout="constrained")
-    fig = heat_map(means, list(rows), tasks, texts=texts, ax=ax, title=title, scale="accuracy")
+    fig = heat_map(means, list(rows), tasks, texts=texts, ax=ax, title=title, scale=scale)
     for text in ax.texts:
         text.set_fontsize(12.5)
     columns = [textwrap.fill(task, 12) for task in tasks]
@@ -311,6 +311,22 @@ def curves(history, *, xlabel="step", ylabel="loss", title=None, ax=None):
         ax.set_title(title, fontsize=15, loc="left")
     _name_lines(ax)
     return ax.figure
+
+
+def training_curves(history, *, title=None):
+    """Three pictures of a training, one below the other: loss, teacher-forced accuracy and learning rate.
+
+    `history` is what `helpers.training.train` returns. The validation loss is drawn where it was measured.
+    """
+    if not history.step:
+        raise ValueError("history is empty, expected the History of a training of one step or more")
+    fig, axes = plt.subplots(3, 1, figsize=(9, 8.4), sharex=True, layout="constrained")
+    curves(history, ax=axes[0], xlabel="", ylabel="loss", title=title)
+    for ax, values, label in ((axes[1], history.accuracy, "teacher-forced\naccuracy"),
+                              (axes[2], history.learning_rate, "learning rate")):  # fmt: skip
+        curves({"": (history.step, values)}, ax=ax, xlabel="step" if ax is axes[2] else "", ylabel=label)
+    axes[1].set_ylim(0, 1.05)
+    return fig
 
 
 def _history_lines(history):

@@ -1,7 +1,9 @@
-"""The scoreboard: encoders under construction, trained on tasks of eight symbols that show what a part buys.
+"""The scoreboard: models under construction, trained on small tasks that show what a part buys.
 
-A body is a module that maps vectors `(B, S, D)` to the same shape: whatever stands between an embedding and
-an output layer. A board is a table of bodies x tasks; boards are defined in `helpers.experiments`.
+There are two sets of tasks. In `TASKS` an encoder predicts one symbol per position; its body is a module that
+maps vectors `(B, S, D)` to the same shape: whatever stands between an embedding and an output layer. In
+`SEQUENCE_TASKS` an encoder-decoder reads a source and writes a target. A board is a table of rows x scores;
+boards are defined in `helpers.experiments`.
 """
 
 import json
@@ -14,20 +16,23 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from helpers.data import quiet
-from helpers.model import eval_mode
+from helpers.data import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Batch, quiet
+from helpers.decoding import greedy_decode
+from helpers.model import Transformer, eval_mode
 
 N_SYMBOLS, LENGTH, D_MODEL = 8, 8, 64  # symbols, sentence length, width of the words on the scoreboard
+FIRST_ID = UNK_ID + 1  # the token id of symbol 0 in a sequence task, after the special tokens
 RECORDED = Path(__file__).parent / "recorded"
 
 
 @dataclass(frozen=True)
 class Task:
-    """Predict one symbol per position: `target` maps sentences `(B, S)` of symbols to targets `(B, S)`."""
+    """`target` maps sentences `(B, S)` of symbols to targets `(B, S)`."""
 
     rule: str  # the target at position i, in words
     target: Callable
     permutation: bool = False  # each symbol occurs exactly once, so a sentence has as many words as symbols
+    n_symbols: int = N_SYMBOLS
 
     def draw(self, n, generator, *, length=LENGTH, held_out=False):
         """`n` sentences and their targets, each `(n, length)`.
@@ -35,14 +40,16 @@ class Task:
         A sentence is held out when the sum of position x symbol, positions from 1, is divisible by 5. Those
         are for scoring; training never draws one.
         """
-        if self.permutation and length != N_SYMBOLS:
-            raise ValueError(f"length={length}: a permutation of {N_SYMBOLS} symbols has length {N_SYMBOLS}.")
+        if self.permutation and length != self.n_symbols:
+            raise ValueError(
+                f"length={length}: a permutation of {self.n_symbols} symbols has length {self.n_symbols}."
+            )
         places, found = torch.arange(1, length + 1), torch.empty(0, length, dtype=torch.long)
         while len(found) < n:
             if self.permutation:
                 x = torch.rand(2 * n, length, generator=generator).argsort(dim=-1)
             else:
-                x = torch.randint(N_SYMBOLS, (2 * n, length), generator=generator)
+                x = torch.randint(self.n_symbols, (2 * n, length), generator=generator)
             chosen = ((x * places).sum(dim=-1) % 5 == 0) == held_out
             found = torch.cat([found, x[chosen]])
         return found[:n], self.target(found[:n])
@@ -62,6 +69,11 @@ TASKS = {
     "hop": Task("the symbol at the place that this symbol names", lambda x: x.gather(-1, x), True),
     "two hops": Task("hop, and hop again", lambda x: x.gather(-1, x.gather(-1, x)), True),
 }  # fmt: skip
+SEQUENCE_TASKS = {
+    "copy": Task("the same symbols", lambda x: x, n_symbols=10),
+    "reverse": Task("the symbols from the last to the first", lambda x: x.flip(-1), n_symbols=10),
+    "sort": Task("the symbols, smallest first", lambda x: x.sort(dim=-1).values, n_symbols=10),
+}
 
 
 class SymbolModel(nn.Module):
@@ -96,33 +108,48 @@ def chance(task, n=20_000):
     return (guess[x] == y).float().mean().item()
 
 
-def train_on(task, make_body, *, seed=0, steps=400, lengths=(LENGTH,), lr=2e-3, on_step=None):
-    """Train `SymbolModel(make_body())` on one task and return it; what is drawn depends on `seed` alone.
+def fit(model, learn_from, *, steps=400, lr=2e-3, warmup=40, on_step=None):
+    """Train `model` with Adam and a warm-up, until it makes no mistake on three batches in a row.
 
-    Adam on batches of 128 sentences, with 40 steps of warm-up. The training ends early when the model makes
-    no mistake on three batches in a row, before it has learned from them. The batches go through `lengths`
-    in turn. `on_step(step, loss)` is called after each step. Where a task is not solved, rounding alone can
-    move the accuracy by some hundredths on another CPU.
+    `learn_from(step)` runs the model on the batch of a step, from 1, and returns its loss and whether it made
+    no mistake. `on_step(step, loss)` is called after each step. Returns the model.
     """
-    torch.manual_seed(seed)
-    model = SymbolModel(make_body())
-    optimiser = torch.optim.Adam(model.parameters(), lr=lr)
-    generator, perfect = torch.Generator().manual_seed(seed), 0
+    optimiser, perfect = torch.optim.Adam(model.parameters(), lr=lr), 0
     for step in range(1, steps + 1):
-        x, y = task.draw(128, generator, length=lengths[step % len(lengths)])
-        logits = model(x)  # (B, S, V)
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten())
+        loss, no_mistake = learn_from(step)
         for group in optimiser.param_groups:
-            group["lr"] = lr * min(1, step / 40)
+            group["lr"] = lr * min(1, step / warmup)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         if on_step:
             on_step(step, loss.item())
-        perfect = perfect + 1 if torch.equal(logits.argmax(dim=-1), y) else 0
+        perfect = perfect + 1 if no_mistake else 0
         if perfect == 3:
             break
     return model
+
+
+def train_on(task, make_body, *, seed=0, lengths=(LENGTH,), **training):
+    """Train `SymbolModel(make_body())` on one task and return it; what is drawn depends on `seed` alone.
+
+    Batches have 128 sentences and go through `lengths` in turn; `training` goes to `fit`. Where a task is not
+    solved, rounding alone can move the accuracy by some hundredths on another CPU.
+    """
+    torch.manual_seed(seed)
+    model, generator = SymbolModel(make_body()), torch.Generator().manual_seed(seed)
+
+    def learn_from(step):
+        x, y = task.draw(128, generator, length=lengths[step % len(lengths)])
+        logits = model(x)  # (B, S, V)
+        return label_loss(logits, y), torch.equal(logits.argmax(dim=-1), y)
+
+    return fit(model, learn_from, **training)
+
+
+def label_loss(logits, labels):
+    """Mean cross-entropy of logits `(B, S, V)` and labels `(B, S)`."""
+    return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
 
 
 def measure_tasks(make_body, seed=0, *, tasks=tuple(TASKS), **training):
@@ -132,6 +159,72 @@ def measure_tasks(make_body, seed=0, *, tasks=tuple(TASKS), **training):
         model = train_on(TASKS[name], make_body, seed=seed, **training)
         scores[name] = accuracy(model, TASKS[name])
     return scores
+
+
+# Sequence to sequence
+
+
+def small_transformer(kind=Transformer, **changes):
+    """The encoder-decoder of the sequence tasks: two layers on each side, 64 wide, without dropout."""
+    vocab_size = FIRST_ID + SEQUENCE_TASKS["copy"].n_symbols
+    sizes = dict(d_model=D_MODEL, n_heads=8, d_ff=4 * D_MODEL, n_layers=2, dropout=0.0)
+    return kind(vocab_size, vocab_size, **(sizes | changes))
+
+
+def sequence_batch(task, n, generator, *, length=LENGTH, held_out=False):
+    """`n` sentences as token ids: a source that ends in `</s>`, tgt_in that starts with `<s>`, and labels."""
+    x, y = task.draw(n, generator, length=length, held_out=held_out)
+    end = torch.full((n, 1), EOS_ID)  # (B, 1)
+    src, labels = (torch.cat([ids + FIRST_ID, end], dim=1) for ids in (x, y))  # (B, S) each
+    return Batch(src, torch.cat([torch.full((n, 1), BOS_ID), labels[:, :-1]], dim=1), labels)
+
+
+def train_sequences(task, make_model, *, seed=0, lengths=(LENGTH,), shift=True, steps=300, **training):
+    """Train `make_model()` on one sequence task and return it, like `train_on`.
+
+    With `shift=False` the decoder's input are the labels themselves, a mistake that notebook 11 is about.
+    """
+    torch.manual_seed(seed)
+    model, generator = make_model(), torch.Generator().manual_seed(seed)
+
+    def learn_from(step):
+        src, tgt_in, labels = sequence_batch(task, 128, generator, length=lengths[step % len(lengths)])
+        logits = model(src, tgt_in if shift else labels)  # (B, T, V)
+        return label_loss(logits, labels), torch.equal(logits.argmax(dim=-1), labels)
+
+    return fit(model, learn_from, steps=steps, **training)
+
+
+def teacher_forced(model, batch, shift=True):
+    """Share of right labels when the decoder is given the true target so far, 0 to 1.
+
+    With `shift=False` it is given the labels, as in a training without the shift.
+    """
+    with eval_mode(model):
+        right = model(batch.src, batch.tgt_in if shift else batch.labels).argmax(dim=-1) == batch.labels
+    return right[batch.labels != PAD_ID].float().mean().item()
+
+
+def free_running(model, batch):
+    """Share of sentences that the model writes without a mistake from `<s>` on, fed its own words, 0 to 1."""
+    written = greedy_decode(model, batch.src, max_len=batch.labels.shape[1])
+    wanted = [[i for i in row if i not in (PAD_ID, EOS_ID)] for row in batch.labels.tolist()]
+    return mean(float(a == b) for a, b in zip(written, wanted, strict=True))
+
+
+def measure_sequences(make_model, seed=0, *, tasks=tuple(SEQUENCE_TASKS), shift=True, **training):
+    """Train one model per sequence task with one seed: teacher-forced and free-running score of each."""
+    scores = {}
+    for name in tqdm(tasks, disable=quiet(), leave=False):
+        task = SEQUENCE_TASKS[name]
+        model = train_sequences(task, make_model, seed=seed, shift=shift, **training)
+        batch = sequence_batch(task, 500, torch.Generator().manual_seed(-1), held_out=True)
+        scores[f"{name}, teacher-forced"] = teacher_forced(model, batch, shift)
+        scores[f"{name}, free-running"] = free_running(model, batch)
+    return scores
+
+
+# Boards
 
 
 @dataclass(frozen=True)

@@ -243,7 +243,8 @@ def test_label_smoothing_equals_pytorch(vocab, places, smoothing, seed):
     logits = torch.randn(places, vocab, dtype=torch.float64, requires_grad=True)
     labels = torch.randint(vocab, (places,))
     labels[0] = 1  # at least one that counts
-    target = (1 - smoothing) * nn.functional.one_hot(labels, vocab).double() + smoothing / vocab  # (places, V)
+    one_hot = nn.functional.one_hot(labels, vocab).double()
+    target = (1 - smoothing) * one_hot + smoothing / vocab  # (places, V)
     real = labels != PAD_ID
     by_hand = -(target * logits.log_softmax(-1)).sum(-1)[real].mean()
     theirs = nn.CrossEntropyLoss(ignore_index=PAD_ID, label_smoothing=smoothing)(logits, labels)

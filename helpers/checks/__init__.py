@@ -17,6 +17,13 @@ from helpers.checks.add_and_norm import (
     parameters_in_norms,
     six_in_a_row,
 )
+from helpers.checks.decoder import (
+    cross_weights_shape,
+    fields_allowed,
+    my_causal_check,
+    my_decoder_layer,
+    window_mask,
+)
 from helpers.checks.embeddings_and_positions import (
     first_place,
     knows_the_order,
@@ -59,6 +66,13 @@ from helpers.checks.one_word import (
 )
 from helpers.checks.outline import doubling, linear_parameters, outline_shape, run_chain, six_layers
 from helpers.checks.start_here import broadcast_shape, mean_over_words, scale_and_shift, sentence_shapes
+from helpers.checks.training_that_generalises import (
+    adams_first_step,
+    calibration_on_paper,
+    my_dropout,
+    smoothed_target,
+    training_step,
+)
 from helpers.checks.translation import (
     alignment_hits,
     exact_match_score,
@@ -68,6 +82,7 @@ from helpers.checks.translation import (
 )
 
 __all__ = [
+    "adams_first_step",
     "alignment_hits",
     "assert_causal",
     "assert_padding_invariant",
@@ -75,11 +90,14 @@ __all__ = [
     "assert_source_matters",
     "attention_shapes",
     "broadcast_shape",
+    "calibration_on_paper",
+    "cross_weights_shape",
     "doubling",
     "either_order",
     "exact_match_score",
     "feed_forward_on_paper",
     "feed_forward_parameters",
+    "fields_allowed",
     "first_place",
     "heads_and_parameters",
     "ignores_order",
@@ -93,6 +111,9 @@ __all__ = [
     "mix_by_einsum",
     "mix_on_paper",
     "my_add_and_norm",
+    "my_causal_check",
+    "my_decoder_layer",
+    "my_dropout",
     "my_layer_norm",
     "norm_on_paper",
     "one_word_attention",
@@ -113,11 +134,14 @@ __all__ = [
     "sinusoids",
     "six_in_a_row",
     "six_layers",
+    "smoothed_target",
     "split_on_paper",
     "stable_softmax",
     "steer_attention",
     "tent_by_hand",
+    "training_step",
     "two_hops_on_paper",
     "weights_on_paper",
+    "window_mask",
     "word_by_word",
 ]

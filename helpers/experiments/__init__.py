@@ -13,15 +13,19 @@ from helpers.experiments import (
     a_stack_of_encoders,
     add_and_norm,
     bodies,
+    decoder,
     embeddings_and_positions,
     feed_forward,
     many_words,
     multi_head,
+    training,
+    training_that_generalises,
 )
 from helpers.scoreboard import RECORDED, record
 
 MODULES = (
     bodies, many_words, multi_head, feed_forward, add_and_norm, embeddings_and_positions, a_stack_of_encoders,
+    decoder, training, training_that_generalises,
 )  # fmt: skip
 BOARDS = {name: board for module in MODULES for name, board in module.BOARDS.items()}
 

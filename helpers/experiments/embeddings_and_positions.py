@@ -7,7 +7,7 @@ from torch import nn
 
 from helpers.experiments.bodies import AddTable, D, F, H
 from helpers.model import EncoderLayer, PositionalEncoding, eval_mode
-from helpers.scoreboard import TASKS, Board, Task, measure_tasks, train_on
+from helpers.scoreboard import TASKS, Board, Task, fit, label_loss, measure_tasks, train_on
 
 
 # Kinds of positions, added to the words in front of one encoder layer.
@@ -99,20 +99,17 @@ def symbols_as_numbers(n, generator, held_out=False):
     return x.unsqueeze(-1) / 3.5 - 1, y
 
 
-def train_on_numbers(make_input, draw, n_outputs, loss_of, seed, steps=400):
+def train_on_numbers(make_input, draw, n_outputs, loss_of, seed):
     """Train `make_input()` and an encoder layer like `train_on`, on numbers from `draw(n, generator)`."""
     torch.manual_seed(seed)
     layers = PositionalEncoding(D), EncoderLayer(D, H, F, 0.0), nn.Linear(D, n_outputs)
     model, generator = nn.Sequential(make_input(), *layers), torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(model.parameters(), lr=2e-3)
-    for step in range(1, steps + 1):
+
+    def learn_from(step):
         x, y = draw(128, generator)
-        optimiser.param_groups[0]["lr"] = 2e-3 * min(1, step / 40)
-        loss = loss_of(model(x), y)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    return model.eval()
+        return loss_of(model(x), y), False
+
+    return fit(model, learn_from).eval()
 
 
 def train_on_series(make_input, seed):
@@ -128,10 +125,7 @@ def inputs(make_input, seed):
         x, y = noisy_sine(2000, torch.Generator().manual_seed(-1), size)
         scores[name] = ((predict(x) - y).abs() < 0.1 * size).float().mean().item()
 
-    def loss_of(out, y):
-        return nn.functional.cross_entropy(out.flatten(0, 1), y.flatten())
-
-    model = train_on_numbers(make_input, symbols_as_numbers, 8, loss_of, seed)
+    model = train_on_numbers(make_input, symbols_as_numbers, 8, label_loss, seed)
     x, y = symbols_as_numbers(1000, torch.Generator().manual_seed(-1), held_out=True)
     return scores | {"count": (model(x).argmax(dim=-1) == y).float().mean().item()}
 

@@ -1,0 +1,171 @@
+"""Checks for the exercises of notebook 12."""
+
+import math
+
+import torch
+from torch import nn
+
+from helpers.checks.core import exercise
+from helpers.checks.one_word import unusable
+
+
+@exercise
+def adams_first_step(answer):
+    """with bias correction the first step is the learning rate, whatever the size of the gradient."""
+    answer = [float(number) for number in answer]
+    if len(answer) != 3:
+        return "three numbers: the new values of the three parameters."
+    likely = {
+        (-998.0, 1.9, 2.001): "this is a step of SGD: Adam divides by the size of the gradient.",
+        (1.0, 1.0, 1.0): "a parameter moves against its gradient; one of the gradients is negative.",
+        (3.0, 3.0, 1.0): "a parameter moves against its gradient, not along it.",
+        (1.293, 1.293, 2.707): "this is the step without bias correction.",
+    }
+    for wrong, message in likely.items():
+        if all(math.isclose(a, b, abs_tol=1e-2) for a, b in zip(answer, wrong, strict=True)):
+            return message
+    if not all(math.isclose(a, b, abs_tol=1e-4) for a, b in zip(answer, (1.0, 1.0, 3.0), strict=True)):
+        return (
+            "after bias correction m is the gradient and the root of v is its size: what is their quotient?"
+        )
+
+
+@exercise
+def smoothed_target(answer):
+    """the share is spread over all five symbols, the right one included."""
+    answer = [float(number) for number in answer]
+    if len(answer) != 5:
+        return "five numbers, one for each symbol."
+    likely = {
+        (0.05, 0.05, 0.8, 0.05, 0.05): "the right symbol gets a part of it as well: spread it over all five.",
+        (0.2, 0.2, 0.2, 0.2, 0.2): "this is a share of 1: only 0.2 is taken from the right symbol.",
+        (0.0, 0.0, 1.0, 0.0, 0.0): "this is the label without smoothing.",
+        (0.04, 0.04, 0.8, 0.04, 0.04): "these add up to 0.96: the right symbol gets a part as well.",
+        (0.04, 0.84, 0.04, 0.04, 0.04): "symbols count from 0: the right one is the third.",
+    }  # fmt: skip
+    for wrong, message in likely.items():
+        if all(math.isclose(a, b, abs_tol=1e-4) for a, b in zip(answer, wrong, strict=True)):
+            return message
+    if not math.isclose(sum(answer), 1, abs_tol=1e-4):
+        return f"the shares add up to {sum(answer):.2f}, not to 1."
+    right = (0.04, 0.04, 0.84, 0.04, 0.04)
+    if not all(math.isclose(a, b, abs_tol=1e-4) for a, b in zip(answer, right, strict=True)):
+        return "0.2 over five symbols is 0.04 each, and the right one keeps 0.8 besides."
+
+
+@exercise
+def calibration_on_paper(answer):
+    """each bin's gap counts with the bin's share of the answers."""
+    answer = float(answer)
+    likely = {
+        0.0: "too sure in one bin and too unsure in the other must not cancel: take gaps without a sign.",
+        0.375: "weight the gaps by the number of answers in each bin, 4 and 1, not equally.",
+        0.75: "these are the gaps added up: weight each by its share of the answers.",
+        0.12: "the gaps of both bins count, not only of one.",
+    }
+    for wrong, message in likely.items():
+        if math.isclose(answer, wrong, abs_tol=1e-4):
+            return message
+    if not math.isclose(answer, 0.24, abs_tol=1e-4):
+        return "4/5 times the gap at 0.9, plus 1/5 times the gap at 0.4."
+
+
+@exercise
+def my_dropout(answer):
+    """zeros in training, the rest divided by 1 - p, and nothing changed in use."""
+    torch.manual_seed(0)
+    x = torch.rand(200, 100) + 1
+    kept = x.clone()
+    used = answer(x, 0.25, False)
+    if message := unusable(used):
+        return message
+    dropped = answer(x, 0.25, True)
+    if message := unusable(dropped):
+        return message
+    used, dropped = used.to(x), dropped.to(x)
+    if not torch.equal(x, kept):
+        return "it changes x itself: return a new tensor."
+    if used.shape != x.shape or dropped.shape != x.shape:
+        return "the shape changes: draw one number for each number of x."
+    if not torch.allclose(used, x):
+        return "with training=False the numbers must come out as they went in."
+    zeros = (dropped == 0).float()
+    if zeros.mean() > 0.7:
+        return "it keeps a number with probability p: drop it with probability p."
+    if zeros.mean(dim=0).max() == 1 or zeros.mean(dim=1).max() == 1:
+        return "it drops whole rows or columns: draw for each number by itself."
+    if not 0.22 < zeros.mean() < 0.28:
+        return f"with p = 0.25 it dropped {zeros.mean():.2f} of the numbers."
+    factor = (dropped / x)[dropped != 0]
+    if torch.allclose(factor, torch.ones(())):
+        return "what is left is not scaled up: divide by 1 - p."
+    if torch.allclose(factor, torch.tensor(4.0)):
+        return "divide by 1 - p, the share that is left, and not by p."
+    if not torch.allclose(factor, torch.tensor(4 / 3)):
+        return "divide what is left by 1 - p."
+    if torch.equal(dropped == 0, answer(x, 0.25, True) == 0):
+        return "the same numbers are dropped each time: draw anew in each call."
+
+
+class Watched(nn.Linear):
+    """A linear layer that writes down in which mode it ran."""
+
+    def __init__(self, log):
+        super().__init__(2, 1, bias=False)
+        self.log = log
+
+    def forward(self, x):
+        self.log.append("forward" if self.training else "forward in eval mode")
+        return super().forward(x)
+
+    def zero_grad(self, set_to_none=True):
+        self.log.append("zero_grad")
+        self.weight.grad = None
+
+
+class Logged:
+    """An optimiser that writes down when it is used, and how long the gradient is."""
+
+    def __init__(self, model, log):
+        self.model, self.log = model, log
+
+    def zero_grad(self, set_to_none=True):
+        self.model.zero_grad(set_to_none)
+
+    def step(self):
+        gradient = self.model.weight.grad
+        self.log.append("step without a gradient" if gradient is None else f"step {gradient.norm():.2f}")
+
+
+@exercise
+def training_step(answer):
+    """training mode, old gradients away, backward, then clip, then the step."""
+    log = []
+    model = Watched(log)
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+    model.eval()
+    model.weight.grad = torch.full((1, 2), 100.0)  # left over from the batch before
+    x, y = torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0]])
+    answer(model, Logged(model, log), x, y, lambda out, y: (out - y).sum())
+    steps = [entry for entry in log if entry.startswith("step")]
+    if "forward in eval mode" in log:
+        return (
+            "the model is still in eval mode from the last scoring, so dropout is off: model.train() first."
+        )
+    if not steps:
+        return "optimiser.step() is missing: nothing moves."
+    if len(steps) > 1:
+        return "one step for each batch."
+    if "zero_grad" not in log:
+        return "the gradients of the batch before are still there: optimiser.zero_grad() is missing."
+    if log.index("zero_grad") > log.index(steps[0]):
+        return "the gradients of the batch before go into this step: zero_grad() before backward()."
+    if steps[0] == "step without a gradient":
+        return "there is no gradient when step() is called: zero_grad(), then backward(), then step()."
+    if steps[0] == "step 5.00":
+        return "the gradient is 5 long in step(): clip after backward() and before step()."
+    if steps[0] != "step 1.00":
+        return (
+            f"the gradient in step() has length {steps[0].split()[1]}, not 1: check the order of the lines."
+        )

@@ -1,0 +1,138 @@
+"""Plausible wrong answers to the exercises of notebook 12, and what the reader is told."""
+
+import torch
+from torch import nn
+
+
+def not_scaled(x, p, training):
+    return x * (torch.rand(x.shape) >= p) if training else x
+
+
+def scaled_in_use(x, p, training):
+    return x * (torch.rand(x.shape) >= p) if training else x * (1 - p)
+
+
+def kept_with_p(x, p, training):
+    return x * (torch.rand(x.shape) < p) / p if training else x
+
+
+def divided_by_p(x, p, training):
+    return x * (torch.rand(x.shape) >= p) / p if training else x
+
+
+def whole_rows(x, p, training):
+    return x * (torch.rand(len(x), 1) >= p) / (1 - p) if training else x
+
+
+def same_each_time(x, p, training):
+    drawn = torch.rand(x.shape, generator=torch.Generator().manual_seed(0))
+    return x * (drawn >= p) / (1 - p) if training else x
+
+
+def in_place(x, p, training):
+    if training:
+        x *= (torch.rand(x.shape) >= p) / (1 - p)
+    return x
+
+
+def clip(model):
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+
+
+def no_train(model, optimiser, x, y, loss_of):
+    loss = loss_of(model(x), y)
+    optimiser.zero_grad()
+    loss.backward()
+    clip(model)
+    optimiser.step()
+    return loss
+
+
+def no_zero(model, optimiser, x, y, loss_of):
+    model.train()
+    loss = loss_of(model(x), y)
+    loss.backward()
+    clip(model)
+    optimiser.step()
+    return loss
+
+
+def zero_last(model, optimiser, x, y, loss_of):
+    model.train()
+    loss = loss_of(model(x), y)
+    loss.backward()
+    clip(model)
+    optimiser.step()
+    optimiser.zero_grad()
+    return loss
+
+
+def zero_after_backward(model, optimiser, x, y, loss_of):
+    model.train()
+    loss = loss_of(model(x), y)
+    loss.backward()
+    optimiser.zero_grad()
+    optimiser.step()
+    return loss
+
+
+def clipped_too_late(model, optimiser, x, y, loss_of):
+    model.train()
+    loss = loss_of(model(x), y)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    clip(model)
+    return loss
+
+
+def no_step(model, optimiser, x, y, loss_of):
+    model.train()
+    loss = loss_of(model(x), y)
+    optimiser.zero_grad()
+    loss.backward()
+    clip(model)
+    return loss
+
+
+WRONG = {
+    "adams_first_step": [
+        ([-998.0, 1.9, 2.001], "step of SGD"),
+        ([1.0, 1.0, 1.0], "is negative"),
+        ([3.0, 3.0, 1.0], "not along it"),
+        ([1.29, 1.29, 2.71], "without bias correction"),
+        ([1.9, 1.9, 2.1], "their quotient"),
+    ],
+    "smoothed_target": [
+        ([0.05, 0.05, 0.8, 0.05, 0.05], "over all five"),
+        ([0.04, 0.04, 0.8, 0.04, 0.04], "0.96"),
+        ([0.0, 0.0, 1.0, 0.0, 0.0], "without smoothing"),
+        ([0.04, 0.84, 0.04, 0.04, 0.04], "count from 0"),
+        ([0.1, 0.1, 0.9, 0.1, 0.1], "add up to 1.30"),
+    ],
+    "calibration_on_paper": [
+        (0.0, "must not cancel"),
+        (0.375, "not equally"),
+        (0.75, "added up"),
+        (0.12, "of both bins"),
+        (0.5, "4/5 times"),
+    ],
+    "my_dropout": [
+        (not_scaled, "not scaled up"),
+        (scaled_in_use, "as they went in"),
+        (kept_with_p, "keeps a number with probability p"),
+        (divided_by_p, "and not by p"),
+        (whole_rows, "whole rows"),
+        (same_each_time, "the same numbers"),
+        (in_place, "changes x itself"),
+        (lambda x, p, training: x, "dropped 0.00"),
+    ],
+    "training_step": [
+        (no_train, "eval mode"),
+        (no_zero, "zero_grad() is missing"),
+        (zero_last, "before backward()"),
+        (zero_after_backward, "no gradient when step()"),
+        (clipped_too_late, "5 long"),
+        (no_step, "step() is missing"),
+    ],
+}
