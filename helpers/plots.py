@@ -322,9 +322,10 @@ def training_curves(history, *, title=None):
         raise ValueError("history is empty, expected the History of a training of one step or more")
     fig, axes = plt.subplots(3, 1, figsize=(9, 8.4), sharex=True, layout="constrained")
     curves(history, ax=axes[0], xlabel="", ylabel="loss", title=title)
-    for ax, values, label in ((axes[1], history.accuracy, "teacher-forced\naccuracy"),
-                              (axes[2], history.learning_rate, "learning rate")):  # fmt: skip
-        curves({"": (history.step, values)}, ax=ax, xlabel="step" if ax is axes[2] else "", ylabel=label)
+    accuracy = {"training": (history.step, history.accuracy)}
+    rate = {"rate": (history.step, history.learning_rate)}
+    curves(accuracy, ax=axes[1], xlabel="", ylabel="teacher-forced\naccuracy")
+    curves(rate, ax=axes[2], ylabel="learning rate")
     axes[1].set_ylim(0, 1.05)
     return fig
 

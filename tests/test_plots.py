@@ -248,3 +248,14 @@ def test_scoreboard_refuses_rows_with_other_tasks():
         plots.scoreboard(BOARD, live={"copy": 0.7})
     with pytest.raises(ValueError, match="table is empty"):
         plots.scoreboard({})
+
+
+def test_training_curves_show_loss_accuracy_and_rate():
+    history = History([1, 2], [3.0, 2.0], [0.1, 0.2], [0.0, 0.5], [2], [2.5])
+    fig = plots.training_curves(history, title="two steps")
+    shown = [{line.get_label(): list(line.get_ydata()) for line in ax.get_lines()} for ax in fig.axes]
+    loss = {"training": [3.0, 2.0], "validation": [2.5]}
+    assert shown == [loss, {"training": [0.0, 0.5]}, {"rate": [0.1, 0.2]}]
+    assert [ax.get_ylabel() for ax in fig.axes] == ["loss", "teacher-forced\naccuracy", "learning rate"]
+    with pytest.raises(ValueError, match="history is empty"):
+        plots.training_curves(History())

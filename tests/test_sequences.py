@@ -1,0 +1,110 @@
+"""The sequence-to-sequence tasks: batches, scores, and models with a part knocked out."""
+
+import pytest
+import torch
+
+from helpers import checks
+from helpers.data import BOS_ID, EOS_ID
+from helpers.experiments import training as experiments
+from helpers.model import Transformer
+from helpers.scoreboard import (
+    FIRST_ID,
+    SEQUENCE_TASKS,
+    fit,
+    free_running,
+    recorded,
+    sequence_batch,
+    small_transformer,
+    teacher_forced,
+    train_sequences,
+)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("copy", [3, 1, 3, 0]), ("reverse", [0, 3, 1, 3]), ("sort", [0, 1, 3, 3])]
+)
+def test_targets(name, wanted):
+    assert SEQUENCE_TASKS[name].target(torch.tensor([[3, 1, 3, 0]])).tolist() == [wanted]
+
+
+def test_a_batch_is_shifted_by_one_and_ends_in_the_end():
+    src, tgt_in, labels = sequence_batch(SEQUENCE_TASKS["reverse"], 50, generator(), length=5)
+    assert src.shape == tgt_in.shape == labels.shape == (50, 6)
+    assert (tgt_in[:, 0] == BOS_ID).all() and torch.equal(tgt_in[:, 1:], labels[:, :-1])
+    assert (labels[:, -1] == EOS_ID).all() and torch.equal(src[:, :5], labels[:, :5].flip(1))
+    assert src[:, :5].min() == FIRST_ID and src[:, :5].max() == FIRST_ID + 9
+
+
+class Echo(Transformer):
+    """Says what the decoder was given: right when fed the labels, and never otherwise."""
+
+    def decode(self, tgt, memory, src_mask):
+        return torch.nn.functional.one_hot(tgt, self.output.out_features).float()
+
+
+def test_an_echo_is_perfect_on_its_own_test_and_writes_nothing():
+    batch = sequence_batch(SEQUENCE_TASKS["copy"], 20, generator(), held_out=True)
+    model = small_transformer(Echo).train()
+    assert teacher_forced(model, batch, shift=False) == 1 and model.training
+    assert teacher_forced(model, batch) < 0.4 and free_running(model, batch) == 0
+
+
+def test_training_depends_on_the_seed_alone_and_learns():
+    losses = []
+    task, options = SEQUENCE_TASKS["copy"], dict(seed=1, lengths=(1, 2), steps=80)
+    note = lambda step, loss: losses.append(loss)  # noqa: E731
+    model = train_sequences(task, small_transformer, **options, on_step=note)
+    torch.rand(3)
+    again = train_sequences(task, small_transformer, **options)
+    assert torch.equal(model.output.weight, again.output.weight)
+    assert losses[-1] < 0.2 * losses[0]
+    assert free_running(model, sequence_batch(task, 100, generator(5), length=2, held_out=True)) > 0.3
+
+
+def test_fit_stops_after_three_perfect_batches_and_warms_up():
+    rates, weight = [], torch.nn.Linear(1, 1)
+    perfect = [False, True, True, False, True, True, True, True]
+    seen = []
+
+    def learn_from(step):
+        seen.append(step)
+        return weight(torch.ones(1)).square().sum(), perfect[step - 1]
+
+    fit(weight, learn_from, steps=8, on_step=lambda step, loss: rates.append(step))
+    assert seen == rates == [1, 2, 3, 4, 5, 6, 7]
+
+
+SRC = torch.tensor([[4, 5, 6, 2], [7, 8, 2, 0]])
+TGT = torch.tensor([[1, 5, 9, 4], [1, 6, 7, 0]])
+
+
+@pytest.mark.parametrize(
+    ("row", "check"),
+    [
+        ("no causal mask", checks.assert_causal),
+        ("mask of the wrong polarity", checks.assert_causal),
+        ("no cross-attention", checks.assert_source_matters),
+        ("no positions", checks.assert_positions_matter),
+    ],
+)
+def test_the_kept_checks_find_the_knocked_out_part(row, check):
+    torch.manual_seed(0)
+    check(small_transformer(), SRC, TGT)
+    with pytest.raises(AssertionError):
+        check(experiments.KNOCKOUTS[row]["make_model"](), SRC, TGT)
+
+
+def test_what_the_record_says_of_the_knocked_out_parts():
+    """The gap between the two scores is the leak."""
+    table = recorded("knockouts")
+    for task in SEQUENCE_TASKS:
+        whole = table["all parts"]
+        assert min(whole[f"{task}, teacher-forced"]) > 0.99 and min(whole[f"{task}, free-running"]) > 0.95
+        for row in ("no causal mask", "mask of the wrong polarity", "no label shift"):
+            assert min(table[row][f"{task}, teacher-forced"]) > 0.95
+            assert max(table[row][f"{task}, free-running"]) < 0.05
+        assert max(table["no cross-attention"][f"{task}, free-running"]) < 0.05
