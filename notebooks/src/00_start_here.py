@@ -77,8 +77,7 @@ plots.show(
 # ## The map of the series
 #
 # Read the notebooks in this order. Each one runs by itself, so in class you can also begin at a later one.
-# The series is growing: the notebooks whose numbers are missing here are still to come, and 13 uses the
-# decoder and the training that they will build.
+# The series is growing: the notebooks whose numbers are missing here are still to come.
 #
 # {{table}}
 

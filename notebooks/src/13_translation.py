@@ -12,9 +12,10 @@
 # it on sentences that it has never seen, and you look inside: which German word does it look at while it
 # writes an English one?
 #
-# - **You need**: the map of the Transformer from [00 - Start here](00_start_here.ipynb). The parts are
-#   imported from `helpers`: 03 to 08 build the encoder. The notebooks that build the decoder and the
-#   training are still to come, so take those as given here.
+# - **You need**: the model of [10 - The Transformer](10_transformer.ipynb) and the training of
+#   [11 - Training](11_training.ipynb) and
+#   [12 - Training that generalises](12_training_that_generalises.ipynb).
+#   All of it is imported from `helpers`, so a class can also begin here.
 # - **It runs** in {{time}} on a laptop with two cores. Most of that is the training.
 
 # %% tags=["setup"]
@@ -296,11 +297,12 @@ wanted = torch.full((n_vocab,), 0.1 / n_vocab)  # label smoothing: 0.1 is shared
 wanted[0] += 0.9  # and 0.9 is for the right one
 floor = -(wanted * wanted.log()).sum().item()
 
-fig = plots.curves(history, title="Training loss, with label smoothing")
+fig = plots.training_curves(history, title="Training, with label smoothing")
 fig.axes[0].axhline(floor, color="black", linestyle="--")
 plots.show(
     fig,
-    alt="The training loss over the steps: it falls steeply, then flattens just above a dashed line near 1.",
+    alt="Three pictures over the steps. The training loss falls steeply, then flattens just above a dashed "
+    "line near 1. The teacher-forced accuracy rises towards 1. The learning rate rises, then falls.",
 )
 print(f"with label smoothing the loss cannot fall below {floor:.2f}")
 assert floor < history.loss[-1] < history.loss[0] / 2, "the loss should have fallen, and not below its floor"
@@ -308,7 +310,8 @@ assert floor < history.loss[-1] < history.loss[0] / 2, "the loss should have fal
 # %% [markdown]
 # The loss falls steeply, and then it flattens just above the dashed line. It cannot go below it: label
 # smoothing asks the model to keep a little probability for every other subword, and the line is what that
-# costs. So a loss near 1 is no bad sign here.
+# costs. So a loss near 1 is no bad sign here. The accuracy in the middle is teacher-forced: the decoder
+# reads the right words, whatever it would have said itself. So it is not yet a score for translations.
 #
 # ## Step 9 - Score the translations
 #
