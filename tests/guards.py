@@ -60,6 +60,22 @@ NOT_COMPARED: dict[str, dict[str, str]] = {
         "live = {}": "accuracies of models trained here",
         "def train_tiny(": "next-word chances of models trained here",
     },
+    "12_training_that_generalises": {
+        "losses, warm_live": "losses and accuracies of models trained here",
+        "live = {}": "accuracies of models trained here",
+        "points = {": "confidence and accuracy of models trained here",
+        "scores_by_mode = {}": "accuracy of a model trained here, and dropout",
+        "history = train(model, pairs": "the curves of a training",
+    },
+    "15_backprop_by_hand": {
+        "trained = {": "accuracies of models trained here",
+        "maps = best": "attention weights of a model trained here",
+        "def milliseconds": "how long each way takes on this machine",
+    },
+    "11_training": {
+        "loops_live = {}": "scores of models trained here",
+        "knocked = {}": "scores of models trained here",
+    },
     "13_translation": {
         "history = train(": "seconds and loss of a training differ between machines",
         "translations = translate_batch(": "sentences by the model trained here",
@@ -74,9 +90,7 @@ NOT_COMPARED_SHARE = 0.15
 # The modules of helpers that the notebooks build in the open, in cells tagged `final`.
 BUILT_IN_THE_OPEN = ("model", "outline")
 # Their definitions whose notebook is still to come: name and number of the notebook. This list only shrinks.
-NOT_BUILT_YET: dict[str, str] = {
-    "Transformer": "10",
-}
+NOT_BUILT_YET: dict[str, str] = {}
 # Their definitions that no notebook builds, with the reason.
 NOT_A_LESSON: dict[str, str] = {
     "record_attention": "it only looks on, for the pictures",

@@ -17,6 +17,13 @@ from helpers.checks.add_and_norm import (
     parameters_in_norms,
     six_in_a_row,
 )
+from helpers.checks.backprop_by_hand import (
+    dropout_backward,
+    gradient_on_paper,
+    gradient_shapes,
+    tanh_backward,
+    tied_gradient,
+)
 from helpers.checks.decoder import (
     cross_weights_shape,
     fields_allowed,
@@ -66,12 +73,26 @@ from helpers.checks.one_word import (
 )
 from helpers.checks.outline import doubling, linear_parameters, outline_shape, run_chain, six_layers
 from helpers.checks.start_here import broadcast_shape, mean_over_words, scale_and_shift, sentence_shapes
+from helpers.checks.training import (
+    accuracy_on_labels,
+    input_and_labels,
+    my_greedy,
+    shift_on_paper,
+    which_fault,
+)
 from helpers.checks.training_that_generalises import (
     adams_first_step,
     calibration_on_paper,
     my_dropout,
     smoothed_target,
     training_step,
+)
+from helpers.checks.transformer import (
+    masks_from_pytorch,
+    tie_weights,
+    untied_parameters,
+    value_of_head,
+    which_check_fails,
 )
 from helpers.checks.translation import (
     alignment_hits,
@@ -82,6 +103,7 @@ from helpers.checks.translation import (
 )
 
 __all__ = [
+    "accuracy_on_labels",
     "adams_first_step",
     "alignment_hits",
     "assert_causal",
@@ -93,20 +115,25 @@ __all__ = [
     "calibration_on_paper",
     "cross_weights_shape",
     "doubling",
+    "dropout_backward",
     "either_order",
     "exact_match_score",
     "feed_forward_on_paper",
     "feed_forward_parameters",
     "fields_allowed",
     "first_place",
+    "gradient_on_paper",
+    "gradient_shapes",
     "heads_and_parameters",
     "ignores_order",
+    "input_and_labels",
     "join_heads",
     "knows_the_order",
     "learned_positions",
     "linear_parameters",
     "looks_at_others",
     "many_words_attention",
+    "masks_from_pytorch",
     "mean_over_words",
     "mix_by_einsum",
     "mix_on_paper",
@@ -114,6 +141,7 @@ __all__ = [
     "my_causal_check",
     "my_decoder_layer",
     "my_dropout",
+    "my_greedy",
     "my_layer_norm",
     "norm_on_paper",
     "one_word_attention",
@@ -130,6 +158,7 @@ __all__ = [
     "sentence_shapes",
     "share_that_is_on",
     "shift_by",
+    "shift_on_paper",
     "shifted",
     "sinusoids",
     "six_in_a_row",
@@ -138,10 +167,17 @@ __all__ = [
     "split_on_paper",
     "stable_softmax",
     "steer_attention",
+    "tanh_backward",
     "tent_by_hand",
+    "tie_weights",
+    "tied_gradient",
     "training_step",
     "two_hops_on_paper",
+    "untied_parameters",
+    "value_of_head",
     "weights_on_paper",
+    "which_check_fails",
+    "which_fault",
     "window_mask",
     "word_by_word",
 ]

@@ -1,10 +1,21 @@
-"""Boards of notebook 11: an encoder-decoder with one part after the other knocked out."""
+"""Boards of notebook 11: four loops on `1 0 1 0`, and an encoder-decoder with its parts knocked out."""
 
+import random
+
+import torch
 from torch import nn
 
+from helpers.data import PAD_ID, make_batch
 from helpers.experiments.add_and_norm import Wrap
 from helpers.model import Transformer, causal_mask, padding_mask
-from helpers.scoreboard import Board, measure_sequences, small_transformer
+from helpers.scoreboard import (
+    FIRST_ID,
+    Board,
+    free_running,
+    measure_sequences,
+    small_transformer,
+    teacher_forced,
+)
 
 
 class NoCausalMask(Transformer):
@@ -73,6 +84,71 @@ KNOCKOUTS = {
 }
 
 
+# The sequence 1 0 1 0: the source repeats the first symbol, once for each place of the target.
+HELD_OUT, LONGER = (5, 9, 14), (21, 22, 23, 24)
+TRAINED = tuple(n for n in range(1, 21) if n not in HELD_OUT)
+
+
+def one_zero(lengths):
+    """Encoded pairs, two for each length: 1 1 1 -> 1 0 1 and 0 0 0 -> 0 1 0."""
+    zero, one = FIRST_ID, FIRST_ID + 1
+    starts = ((one, zero), (zero, one))
+    return [([a] * n, [a if i % 2 == 0 else b for i in range(n)]) for n in lengths for a, b in starts]
+
+
+def train_one_zero(
+    make_model=Transformer, *, shift=True, seed=0, lr=2e-3, decay=1.0, steps=700, warmup=30, lengths=TRAINED,
+):  # fmt: skip
+    """Train a small model on batches of 16 pairs, with a warm-up and a rate that then falls to 0.
+
+    With `shift=False` the decoder's input are the labels themselves. `decay` is AdamW's weight decay.
+    """
+    torch.manual_seed(seed)
+    model = make_model(FIRST_ID + 2, FIRST_ID + 2, d_model=32, n_heads=4, d_ff=64, n_layers=1, dropout=0.0)
+    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=decay)
+    pairs, chance = one_zero(lengths), random.Random(seed)
+    for step in range(1, steps + 1):
+        batch = make_batch(chance.choices(pairs, k=16))
+        for group in optimiser.param_groups:
+            group["lr"] = lr * min(step / warmup, (steps - step) / (steps - warmup))
+        logits = model(batch.src, batch.tgt_in if shift else batch.labels).flatten(0, 1)  # (B * T, V)
+        loss = nn.functional.cross_entropy(logits, batch.labels.flatten(), ignore_index=PAD_ID)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return model
+
+
+def score_one_zero(model, shift=True):
+    """Teacher-forced and free-running score on lengths trained, held out, and longer than any trained."""
+    scores = {}
+    for name, lengths in {"trained": TRAINED, "held out": HELD_OUT, "longer": LONGER}.items():
+        batch = make_batch(one_zero(lengths))
+        scores[f"{name}, teacher-forced"] = teacher_forced(model, batch, shift)
+        scores[f"{name}, free-running"] = free_running(model, batch)
+    return scores
+
+
+def one_zero_scores(row, seed):
+    """Train and score one row."""
+    return score_one_zero(train_one_zero(seed=seed, **row), row.get("shift", True))
+
+
+ONE_ZERO = {
+    "wrong loop": {"make_model": NoCausalMask, "shift": False},
+    "causal mask, but no shift": {"shift": False},
+    "shift, but no causal mask": {"make_model": NoCausalMask},
+    "right loop": {},
+    "wrong loop, rate 0.001": {"make_model": NoCausalMask, "shift": False, "lr": 1e-3},
+    "right loop, rate 0.001": {"lr": 1e-3},
+    "right loop, no weight decay": {"decay": 0.0},
+    "right loop, no weight decay, rate 0.001": {"decay": 0.0, "lr": 1e-3},
+    "shift, no causal mask, rate 0.001": {"make_model": NoCausalMask, "lr": 1e-3},
+    "right model, not trained": {"steps": 0},
+}
+
+
 BOARDS = {
     "knockouts": Board(KNOCKOUTS, knocked_out),
+    "one_zero": Board(ONE_ZERO, one_zero_scores),
 }

@@ -1,0 +1,122 @@
+"""Plausible wrong answers to the exercises of notebook 11, and what the reader is told."""
+
+READS, LABELS = [[1, 7, 8, 9], [1, 6, 0, 0]], [[7, 8, 9, 2], [6, 2, 0, 0]]
+
+
+def counts_padding(logits, labels, pad_id):
+    return (logits.argmax(-1) == labels).float().mean()
+
+
+def padding_above(logits, labels, pad_id):
+    return (logits.argmax(-1) == labels).sum() / (labels != pad_id).sum()
+
+
+def padding_below(logits, labels, pad_id):
+    return ((logits.argmax(-1) == labels) & (labels != pad_id)).float().mean()
+
+
+def goes_by_the_guess(logits, labels, pad_id):
+    guesses = logits.argmax(-1)
+    return (guesses == labels)[guesses != pad_id].float().mean()
+
+
+def by_sentence(logits, labels, pad_id):
+    real = labels != pad_id
+    return (((logits.argmax(-1) == labels) & real).sum(1) / real.sum(1)).mean()
+
+
+def number_of_right(logits, labels, pad_id):
+    return ((logits.argmax(-1) == labels) & (labels != pad_id)).sum()
+
+
+def zero_is_padding(logits, labels, pad_id):
+    return (logits.argmax(-1) == labels)[labels != 0].float().mean()
+
+
+def each_place(logits, labels, pad_id):
+    return (logits.argmax(-1) == labels).float()
+
+
+
+def greedy(start=(1,), stop=True, keep_start=False, keep_end=False, extra=0, pick=max):
+    """Greedy decoding with one part of it changed."""
+
+    def write(next_scores, max_len):
+        ids = list(start)
+        while len(ids) - len(start) < max_len + extra:
+            scores = next_scores(ids)
+            best = scores.index(pick(scores))
+            if best == 2 and stop:
+                return ids[0 if keep_start else len(start) :] + ([2] if keep_end else [])
+            ids.append(best)
+        return ids[0 if keep_start else len(start) :]
+
+    return write
+
+
+def always_one_word(next_scores, max_len):
+    scores = next_scores([1])
+    best = scores.index(max(scores))
+    return [best, best, best]
+
+
+def one_at_least(next_scores, max_len):
+    ids = [1]
+    while len(ids) == 1 or (ids[-1] != 2 and len(ids) <= max_len):
+        scores = next_scores(ids)
+        ids.append(scores.index(max(scores)))
+    return ids[1:-1] if ids[-1] == 2 and len(ids) > 2 else ids[1:]
+
+
+WRONG = {
+    "shift_on_paper": [
+        ([LABELS, READS], "wrong way round"),
+        ([LABELS, LABELS], "the same"),
+        ([[[1, 7, 8, 9, 2], [1, 6, 2, 0, 0]], [[7, 8, 9, 2, 0], [6, 2, 0, 0, 0]]], "need not read"),
+        ([READS, [[1, 7, 8, 9], [1, 6, 0, 2]]], "never a label"),
+        ([READS, [[7, 8, 9, 0], [6, 0, 0, 0]]], "ends in </s>"),
+        ([[[1, 7, 8, 9], [1, 6]], [[7, 8, 9, 2], [6, 2]]], "same length"),
+        ([READS, [[7, 8, 9, 2], [6, 0, 0, 2]]], "right after the last word"),
+        ([READS, [[8, 9, 2, 0], [2, 0, 0, 0]]], "one place later"),
+        ([[[7, 8, 9, 0], [6, 0, 0, 0]], LABELS], "starts with <s>"),
+    ],
+    "input_and_labels": [
+        (lambda rows: (rows[:, 1:], rows[:, :-1]), "wrong way round"),
+        (lambda rows: (rows, rows), "the same"),
+        (lambda rows: (rows, rows[:, 1:]), "one place fewer"),
+        (lambda rows: (rows[:-1], rows[1:]), "left out a sentence"),
+        (lambda rows: (rows[:, :-2], rows[:, 1:]), "labels are right"),
+        (lambda rows: (rows[:, :-1], rows[:, 2:]), "after <s>"),
+        (lambda rows: rows[:, 1:], "return two tensors"),
+    ],
+    "accuracy_on_labels": [
+        (counts_padding, "count the padding"),
+        (padding_above, "above the line"),
+        (padding_below, "divide by all places"),
+        (goes_by_the_guess, "go by the labels"),
+        (by_sentence, "mean over sentences"),
+        (number_of_right, "number of right labels"),
+        (zero_is_padding, "use pad_id"),
+        (each_place, "one number"),
+        (lambda logits, labels, pad_id: 1.0, "5 are right"),
+    ],
+    "my_greedy": [
+        (greedy(start=()), "begin with <s>"),
+        (greedy(start=(2,)), "begin with <s>"),
+        (greedy(keep_start=True), "leave <s> out"),
+        (greedy(keep_end=True), "leave </s> out"),
+        (greedy(stop=False), "after </s>"),
+        (greedy(pick=min), "best scores"),
+        (always_one_word, "best scores"),
+        (greedy(extra=1), "at most four"),
+        (greedy(extra=-1), "at most four"),
+        (one_at_least, "empty list"),
+    ],
+    "which_fault": [
+        ({"A": "no causal mask", "B": "no cross-attention", "C": "no label shift"}, "not in the model"),
+        ({"A": "no cross-attention", "B": "no label shift", "C": "no causal mask"}, "brings the source"),
+        ({"A": "no label shift", "B": "no cross-attention", "C": "no label shift"}, "occurs once"),
+        ({"A": "no positions", "B": "no cross-attention", "C": "no causal mask"}, "none of the three"),
+        ({"A": "no label shift", "B": "no cross-attention"}, "keys"),
+    ],
+}
