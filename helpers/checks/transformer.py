@@ -71,6 +71,7 @@ def value_of_head(answer):
             if tuple(result.shape) != (d_k, d_model):
                 also = " Heads are rows here, not columns." if tuple(result.shape) == (d_model, d_k) else ""
                 return f"the shape is {tuple(result.shape)}, expected (dk, D) = ({d_k}, {d_model}).{also}"
+            result = result.to(weight.dtype)
             mine = slice(head * d_k, (head + 1) * d_k)
             likely = {
                 "this is the query matrix: value comes last of the three.": query[mine],

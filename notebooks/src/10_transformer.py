@@ -1,7 +1,7 @@
 # %% [raw] tags=["card"]
 # built: the whole Transformer, equal to PyTorch's own
-# questions: Where are the parameters of the paper's base model? Is it the same model as torch.nn.Transformer?
-# What does the short version of many tutorials leave out?
+# questions: Where are the parameters of the paper's base model?
+# Is it the same model as torch.nn.Transformer? What does the short version of many tutorials leave out?
 
 # %% [markdown]
 # # 10 - The Transformer
@@ -23,6 +23,7 @@
 import copy
 import itertools
 import math
+import textwrap
 import warnings
 
 import matplotlib.pyplot as plt
@@ -168,8 +169,9 @@ show_verdicts(verdicts(masks_given))
 assert set(verdicts(masks_given).values()) == {"holds"}, "with its masks, version 1 is right"
 
 # %% [markdown]
-# The parts are right, and the way to call them is a trap. Whoever forgets a mask gets no error, only a model
-# that reads the future. All that the masks need to know is in the ids. So version 2 makes them itself.
+# The parts are right, and the way to call them is a trap. Whoever forgets a mask gets no error, only a
+# model that reads the future. All that the masks need to know is in the ids. So version 2 makes them
+# itself.
 
 # %%
 class TransformerV2(nn.Module):
@@ -321,11 +323,11 @@ starts = {"PyTorch's own": [], "small table": [small_table], "Xavier": [xavier],
           "both": [small_table, xavier], "own, not tied": [own_output]}  # fmt: skip
 
 # %% [markdown]
-# Measure each start with three seeds.
+# Measure each start with three seeds. `start_of` gives the lowest and the highest first loss, for the next
+# word and for the same word.
 
 # %%
 def start_of(mends, n_layers, d_model):
-    """The lowest and the highest first loss of three seeds, for the next word and for the same."""
     found = []
     for seed in range(3):
         torch.manual_seed(seed)
@@ -417,10 +419,10 @@ class Transformer(nn.Module):
         return self.decode(tgt, self.encode(src), padding_mask(src, self.pad_id))
 
 # %% [markdown]
-# It has more arguments than version 3. The sizes have names, and those of the paper are the default. The two
-# vocabularies may differ; then the source keeps a table of its own. `initialise` is the good start. The
-# functions named `check_...` refuse what does not fit. (V is `n_vocab` here. `.to(tgt.device)` puts the mask
-# where the words are, on a GPU for example.)
+# It has more arguments than version 3. The sizes have names, and those of the paper are the default. The
+# two vocabularies may differ; then the source keeps a table of its own. `initialise` is the good start. The
+# functions named `check_...` refuse what does not fit. (V is `n_vocab` here. `.to(tgt.device)` puts the
+# mask where the words are, on a GPU for example.)
 
 # %%
 stages.show_changes(TransformerV3, Transformer)
@@ -457,8 +459,8 @@ for name, (bad_src, bad_tgt) in unfit.items():
         print(f"{name}: {str(error).split('. ')[0]}.")
 
 # %% [markdown]
-# Version 3 says that an index is out of range "in self", and leaves you to guess which. The final form names
-# the number, and what was expected.
+# Version 3 says that an index is out of range "in self", and leaves you to guess which. The final form
+# names the number, and what was expected.
 #
 # In class, this is a good place for a break.
 #
@@ -616,9 +618,9 @@ for row in added(causal_mask(3)).tolist():
 assert torch.equal(added(causal_mask(4)) == 0, causal_mask(4)), "and the way back is == 0"
 
 # %% [markdown]
-# Try the rows of the two attentions on yours and its copy, with the mask of `tgt`: causal, and the last word
-# of sentence 2 is padding. (Those of `nn.Transformer` are used in the whole model below.) Compare real words
-# only: what comes out at padding is nobody's concern.
+# Try the rows of the two attentions on yours and its copy, with the mask of `tgt`: causal, and the last
+# word of sentence 2 is padding. (Those of `nn.Transformer` are used in the whole model below.) Compare real
+# words only: what comes out at padding is nobody's concern.
 
 # %%
 mask = causal_mask(4) & padding_mask(tgt, 0)  # (B, 1, T, T)
@@ -666,8 +668,8 @@ assert [equal(as_it_is) for _, as_it_is in tried.values()] == [True, False, Fals
 # ### The whole model
 #
 # The rest is the same work for every layer: rename, and join three into one. `helpers.reference.to_torch`
-# does it. It takes the `Transformer` from `helpers`, which is yours line for line, and returns a module with
-# `nn.Transformer` inside and the same weights. The way back is `from_torch`. Compare outputs and all
+# does it. It takes the `Transformer` from `helpers`, which is yours line for line, and returns a module
+# with `nn.Transformer` inside and the same weights. The way back is `from_torch`. Compare outputs and all
 # gradients, for post-norm and pre-norm.
 #
 # `randomise` draws every parameter with one dimension at random first: biases, and the factors and summands
@@ -700,8 +702,8 @@ def logits_and_gradients(model):
     return logits.detach(), {name: p.grad for name, p in model.named_parameters()}
 
 # %% [markdown]
-# Their gradients have other names and are joined as well. So put your gradients into a copy of your model as
-# if they were weights, and let `to_torch` translate them.
+# Their gradients have other names and are joined as well. So put your gradients into a copy of your model
+# as if they were weights, and let `to_torch` translate them.
 
 # %%
 def differences(model):
@@ -737,7 +739,8 @@ print("end of the decoder", theirs.decoder.norm)
 
 # %% [markdown]
 # It ends both stacks in one more norm, also in post-norm, where each layer already ends in one. The paper
-# has none there. Does it make a difference? Add it to the decoder, in a fresh model and in a randomised one.
+# has none there. Does it make a difference? Add it to the decoder, in a fresh model and in a randomised
+# one.
 
 # %%
 moved = {}
@@ -757,10 +760,10 @@ assert moved["fresh"] < 1e-4 < 1e-2 < moved["randomised"], "only the randomised 
 #
 # ### Padded places
 #
-# A class may skip this. There is one more reason to compare real places only. In eval mode without gradients
-# PyTorch may take a faster way, its fast path, and may pack the words of a batch without the padding
-# (`enable_nested_tensor`). It also warns that this is a prototype, and the cell hides that warning. The last
-# two places are padding.
+# A class may skip this. There is one more reason to compare real places only. In eval mode without
+# gradients PyTorch may take a faster way, its fast path, and may pack the words of a batch without the
+# padding (`enable_nested_tensor`). It also warns that this is a prototype, and the cell hides that warning.
+# The last two places are padding.
 
 # %%
 torch.manual_seed(0)
@@ -781,8 +784,8 @@ assert torch.allclose(slow[:2], fast[:2], atol=1e-5) and (fast[2:] == 0).all(), 
 #
 # ## What does the short version of many tutorials leave out?
 #
-# PyTorch's layers make it easy to write a Transformer in a few lines. Here is one as you may meet it. It has
-# five faults. Read it and look for them before you go on. `TransformerEncoderLayer` and
+# PyTorch's layers make it easy to write a Transformer in a few lines. Here is one as you may meet it. It
+# has five faults. Read it and look for them before you go on. `TransformerEncoderLayer` and
 # `TransformerDecoderLayer` are PyTorch's layers.
 
 # %%
@@ -834,7 +837,7 @@ short_v1(src, tgt)
 try:
     checks.assert_causal(short_v1, src_4, tgt)
 except AssertionError as message:
-    print(message)
+    print(textwrap.fill(str(message), 100))
 
 history = {"v1": verdicts(short_v1, src_4, tgt)}
 assert "holds" not in history["v1"].values(), "the fault: sentences read each other"
@@ -940,14 +943,14 @@ assert examine("v5", parts_v2, run_v5) == [], "all four should hold"
 
 # %%
 def parts_v6(d_model=16, n_heads=4, d_ff=32, n_layers=6):  # changed
-    encoder_layer = nn.TransformerEncoderLayer(d_model, n_heads, d_ff, batch_first=True)  # changed
-    decoder_layer = nn.TransformerDecoderLayer(d_model, n_heads, d_ff, batch_first=True)  # changed
+    encoder_layer = nn.TransformerEncoderLayer(d_model, n_heads, d_ff, batch_first=True)  # new
+    decoder_layer = nn.TransformerDecoderLayer(d_model, n_heads, d_ff, batch_first=True)  # new
     return nn.ModuleDict(
         dict(
             embedding=nn.Embedding(n_vocab, d_model),
             positions=PositionalEncoding(d_model),
-            encoder=nn.TransformerEncoder(encoder_layer, n_layers, enable_nested_tensor=False),  # new
-            decoder=nn.TransformerDecoder(decoder_layer, n_layers),  # new
+            encoder=nn.TransformerEncoder(encoder_layer, n_layers, enable_nested_tensor=False),  # changed
+            decoder=nn.TransformerDecoder(decoder_layer, n_layers),  # changed
             output=nn.Linear(d_model, n_vocab),
         )
     )
@@ -962,14 +965,14 @@ def different_layers(stack):
 
 copies = parts_v6()
 print("parameters: v5", count(parts_v2()), "  v6", count(copies))
-print("different layers:", different_layers(copies.encoder), different_layers(copies.decoder))
-assert count(copies) > 5 * count(parts_v2()), "a stack has many more parameters"
-assert different_layers(copies.encoder) == 1, "the fault: six copies"
+print("different encoder layers:", different_layers(copies.encoder))
+assert count(copies) > 5 * count(parts_v2()) and different_layers(copies.encoder) == 1, "the fault: copies"
 assert examine("v6", parts_v6, run_v5) == [], "the four checks do not see it"
 
 # %% [markdown]
-# Many more parameters, and six layers that start as one and the same. The four checks do not see it. The mend
-# is a start that draws each matrix anew. `nn.Transformer` does that by itself, the two stacks alone do not.
+# Many more parameters, and six layers that start as one and the same. The four checks do not see it. The
+# mend is a start that draws each matrix anew. `nn.Transformer` does that by itself, the two stacks alone do
+# not.
 
 # %%
 def parts_v7():
@@ -981,9 +984,10 @@ def parts_v7():
 
 
 drawn, whole = parts_v7(), nn.Transformer(16, 4, 6, 6, 32, batch_first=True)
-print("different layers:", different_layers(drawn.encoder), different_layers(drawn.decoder))
-print("nn.Transformer:  ", different_layers(whole.encoder), different_layers(whole.decoder))
-assert different_layers(drawn.encoder) == different_layers(drawn.decoder) == 6, "really six"
+for name, model_or_parts in [("v7", drawn), ("nn.Transformer", whole)]:
+    both = [different_layers(model_or_parts.encoder), different_layers(model_or_parts.decoder)]
+    print(f"{name:14} different layers, encoder and decoder: {both}")
+    assert both == [6, 6], "really six"
 assert examine("v7", parts_v7, run_v5) == [], "all four hold through the stack"
 
 # %% [markdown]
@@ -1048,8 +1052,8 @@ plots.show(
 #
 # ## Recap
 #
-# 1. Ids go in, logits come out: one number for each word of the vocabulary, at each place of the target. The
-#    model makes its masks itself, so nobody can forget them.
+# 1. Ids go in, logits come out: one number for each word of the vocabulary, at each place of the target.
+#    The model makes its masks itself, so nobody can forget them.
 # 2. Embeddings and output layer share one matrix. Then a small start matters: without it the first loss is
 #    many times that of an even guess.
 # 3. The base model with the stated vocabulary has 63.1 million parameters. Two fifths are in the
@@ -1074,9 +1078,9 @@ more_untied = 2 * 37_000 * 512
 checks.untied_parameters(more_untied)
 
 # %% [markdown]
-# **2. Implement.** The masks of a PyTorch model are to be used here. `tgt_mask` `(T, T)` holds numbers to be
-# added to the scores, 0 or minus infinity. `key_padding` `(B, T)` is boolean, and True means blocked. Return
-# one boolean mask `(B, 1, T, T)` in which True means "may attend".
+# **2. Implement.** The masks of a PyTorch model are to be used here. `tgt_mask` `(T, T)` holds numbers to
+# be added to the scores, 0 or minus infinity. `key_padding` `(B, T)` is boolean, and True means blocked.
+# Return one boolean mask `(B, 1, T, T)` in which True means "may attend".
 
 # %% tags=["exercise"]
 def masks_from_pytorch(tgt_mask, key_padding):

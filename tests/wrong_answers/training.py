@@ -87,6 +87,7 @@ WRONG = {
         (lambda rows: (rows[:-1], rows[1:]), "left out a sentence"),
         (lambda rows: (rows[:, :-2], rows[:, 1:]), "labels are right"),
         (lambda rows: (rows[:, :-1], rows[:, 2:]), "after <s>"),
+        (lambda rows: (rows[:, 1:-1], rows[:, 2:]), "all but the last place"),
         (lambda rows: rows[:, 1:], "return two tensors"),
     ],
     "accuracy_on_labels": [
