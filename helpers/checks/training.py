@@ -86,7 +86,7 @@ def accuracy_on_labels(answer):
         "this is the mean over sentences: each real label counts the same.": (
             ((right & real).sum(1) / real.sum(1)).mean()
         ),
-        "this is the number of right labels: divide by the number of real ones.": (right & real).sum().float(),
+        "this is the number of right labels: divide by the number of real ones.": (right & real).sum(),
     }
     wanted = right[real].float().mean()
     if not torch.allclose(result.float(), wanted, atol=1e-6):

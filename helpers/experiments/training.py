@@ -140,10 +140,10 @@ ONE_ZERO = {
     "shift, but no causal mask": {"make_model": NoCausalMask},
     "right loop": {},
     "wrong loop, rate 0.001": {"make_model": NoCausalMask, "shift": False, "lr": 1e-3},
+    "shift, no causal mask, rate 0.001": {"make_model": NoCausalMask, "lr": 1e-3},
     "right loop, rate 0.001": {"lr": 1e-3},
     "right loop, no weight decay": {"decay": 0.0},
     "right loop, no weight decay, rate 0.001": {"decay": 0.0, "lr": 1e-3},
-    "shift, no causal mask, rate 0.001": {"make_model": NoCausalMask, "lr": 1e-3},
     "right model, not trained": {"steps": 0},
 }
 

@@ -28,7 +28,6 @@ from helpers.decoding import greedy_decode
 from helpers.experiments import training as experiments
 from helpers.model import (
     Transformer,  # built in 10
-    causal_mask,  # built in 09
     eval_mode,  # eval mode without gradients, for a while
     padding_mask,  # built in 09
 )
@@ -401,7 +400,8 @@ plots.show(
 # %% [markdown]
 # The loss falls and the accuracy rises, while the rate goes up and comes down. The curves jump because
 # each batch has sentences of another length. This accuracy is teacher-forced, and it is on the training
-# data. From such curves you learn that something is learned. You do not learn what.
+# data. From such curves you learn that something is learned, and not what. (These 90 steps are too few to
+# finish; the trainings that follow are longer.)
 
 # %%
 assert sum(history.loss[-10:]) < sum(history.loss[:10]) / 3, "the loss should have fallen"
@@ -420,7 +420,7 @@ assert peak == config.warmup_steps, "the peak comes at the end of the warm-up"
 
 # %%
 loops = scoreboard.recorded("one_zero")
-fig = plots.scoreboard(loops, title="1 0 1 0: the wrong loops and the right one")
+fig = plots.scoreboard(loops, title="1 0 1 0: the wrong loops and the right one", scale="score")
 plots.show(
     fig,
     alt="Heat map of scores, loops by six columns. Without the shift every teacher-forced column is at 1 and "
@@ -440,8 +440,8 @@ plots.show(
 # learned its lengths by heart. Before training, the same model writes nothing right.
 #
 # Beyond 20 even the right loop fails. Those places never occurred in training. Teacher-forced it still
-# scores .84 or more there, because the alternation goes on and only the stop is wrong. That is one more
-# reason to look at free-running scores.
+# scores above .8 there: most symbols are right, and few whole answers. That is one more reason to look at
+# free-running scores.
 
 # %%
 for name, found in loops.items():
@@ -457,7 +457,7 @@ for name, least in {"right loop": 0.99, "right loop, rate 0.001": 0.6}.items():
     assert min(loops[name]["held out, free-running"]) > least, "the right loop writes lengths it never saw"
 for name in ["right loop, no weight decay", "right loop, no weight decay, rate 0.001"]:
     assert min(loops[name]["held out, free-running"]) < 0.4 < min(loops[name]["trained, free-running"])
-assert max(loops["right loop"]["longer, free-running"]) < 0.2 < min(loops["right loop"]["longer, teacher-forced"])
+assert max(loops["right loop"]["longer, free-running"]) < 0.2, "beyond 20 it fails"
 
 # %% [markdown]
 # Re-run the wrong loop and the right one now, with one seed.
@@ -496,8 +496,8 @@ counter = right_model.decoder.register_forward_hook(lambda *_: calls.append(1))
 with eval_mode(right_model):
     parallel = right_model(example.src, example.tgt_in)  # (1, T, n_vocab)
     calls_parallel = len(calls)
-    steps = [right_model(example.src, example.tgt_in[:, :i])[:, -1] for i in range(1, 11)]  # (1, n_vocab) each
-    serial = torch.stack(steps, dim=1)  # (1, T, n_vocab)
+    last = [right_model(example.src, example.tgt_in[:, :i])[:, -1] for i in range(1, 11)]
+    serial = torch.stack(last, dim=1)  # (1, T, n_vocab)
 counter.remove()
 
 print("decoder calls: parallel", calls_parallel, "  serial", len(calls) - calls_parallel)
@@ -533,11 +533,11 @@ for task_name, sequence_task in scoreboard.SEQUENCE_TASKS.items():
 
 # %%
 board = scoreboard.recorded("knockouts")
-fig = plots.scoreboard(board, title="One part knocked out at a time")
+fig = plots.scoreboard(board, title="One part knocked out at a time", scale="score")
 plots.show(
     fig,
-    alt="Heat map of scores, knocked-out parts by three tasks with two columns each. Wrong masks and a missing "
-    "shift give 1 teacher-forced and 0 free-running. Without positions only sort stays near 1.",
+    alt="Heat map of scores, knocked-out parts by three tasks with two columns each. Wrong masks and a "
+    "missing shift give 1 teacher-forced and 0 free-running. Without positions only sort stays near 1.",
 )
 
 # %% [markdown]
@@ -574,7 +574,8 @@ for name, found in board.items():
 print(f"without the source: {(8 / 10 + 1) / 9:.2f}")
 for name in ["no causal mask", "mask of the wrong polarity", "no label shift"]:
     for t in tasks:
-        assert min(board[name][f"{t}, teacher-forced"]) > 0.99 and max(board[name][f"{t}, free-running"]) < 0.01
+        assert min(board[name][f"{t}, teacher-forced"]) > 0.99, "forced, all but perfect"
+        assert max(board[name][f"{t}, free-running"]) == 0, "free, not one sentence"
 for t in ["copy", "reverse"]:
     assert min(board["all parts"][f"{t}, free-running"]) > 0.95, "all parts solve it"
     assert abs(mean(board["no cross-attention"][f"{t}, teacher-forced"]) - 0.2) < 0.02, "as by chance"
@@ -603,7 +604,7 @@ for name in ["all parts", "no causal mask", "no label shift"]:
 # %%
 assert knocked["all parts"][2] > 0.8, "with all parts it writes what it can read"
 for name in ["no causal mask", "no label shift"]:
-    assert knocked[name][1] > 0.95 and knocked[name][2] < 0.1, "a leak: perfect when forced, nothing when free"
+    assert knocked[name][1] > 0.95 and knocked[name][2] < 0.1, "a leak: perfect forced, nothing free"
 print("trained just now: all parts write; without mask or shift the score is perfect and nothing is written")
 
 # %% [markdown]

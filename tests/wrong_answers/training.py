@@ -37,7 +37,6 @@ def each_place(logits, labels, pad_id):
     return (logits.argmax(-1) == labels).float()
 
 
-
 def greedy(start=(1,), stop=True, keep_start=False, keep_end=False, extra=0, pick=max):
     """Greedy decoding with one part of it changed."""
 
