@@ -148,7 +148,7 @@ assert alone == [5] * 6 and from_start != target[0].tolist(), "the fault: alone,
 # %% [markdown]
 # Given a 1, it says 1 for ever. So there are two scores, and they say opposite things. **Teacher-forced**
 # means that the decoder reads the true target so far, as in its own test: 6 of 6 symbols right.
-# Free-running it writes nothing that is right. Only the second is what you will do with the model.
+# Free-running it does not write the sequence. Only the second is what you will do with the model.
 #
 # The checks that you keep find the fault without any training.
 
@@ -190,8 +190,9 @@ assert batch.tgt_in.tolist() == [reads] and batch.labels.tolist() == [labels], "
 # Read the rows: each label is what is read one row later. `make_batch` does this for a list of pairs, and
 # puts `</s>` behind the source as well. It returns `src`, `tgt_in` and `labels`.
 #
-# The second change is the causal mask. For see what the shift alone does: the label of place i now stands
-# at place i + 1 of the input. A decoder that sees all places still reads the answer, one step to the right.
+# The second change is the causal mask. Look at what the shift alone does: the label of place i now stands
+# at place i + 1 of the input. A decoder that sees all places still reads the answer, one step to the
+# right.
 
 # %%
 torch.manual_seed(0)
@@ -356,8 +357,8 @@ def training_loop(model, batches, config):
 
 # %% [markdown]
 # The task: the source repeats a symbol n times, and the target starts with that symbol, alternates, and
-# has n symbols. So the source decides phase and length. The lengths are 1 to 20, without 5, 9 and 14. Those
-# three are **held out**: they never occur in training, and are kept for scoring.
+# has n symbols. So the source decides phase and length. The lengths are 1 to 20, without 5, 9 and 14.
+# Those three are **held out**: they never occur in training, and are kept for scoring.
 
 # %%
 pairs = experiments.one_zero(experiments.TRAINED)
@@ -374,6 +375,7 @@ assert not lengths_seen & set(experiments.HELD_OUT), "held out means never seen"
 
 # %%
 config = TrainingConfig(epochs=30, max_tokens=200, peak_lr=5e-3, warmup_steps=30, label_smoothing=0.0)
+torch.manual_seed(0)
 by_hand, by_helper = (Transformer(6, 6, **SIZES) for _ in range(2))
 by_helper.load_state_dict(by_hand.state_dict())  # the same start
 epochs = [bucketed_batches(pairs, config.max_tokens, seed=epoch) for epoch in range(config.epochs)]
@@ -386,15 +388,15 @@ print(len(history.step), "steps; the same parameters:", largest < 1e-6)
 assert largest < 1e-6, "both loops should end with the same parameters"
 
 # %% [markdown]
-# The same parameters after all steps. An **epoch** is one pass over all pairs. Now look at the history: the
-# loss, the teacher-forced accuracy, and the learning rate.
+# The same parameters after all steps. An **epoch** is one pass over all pairs. Now look at the history:
+# the loss, the teacher-forced accuracy, and the learning rate.
 
 # %%
 fig = plots.training_curves(history, title="Training on 1 0 1 0, both phases, 17 lengths")
 plots.show(
     fig,
-    alt="Three curves over the steps. The loss falls steeply towards 0. The teacher-forced accuracy rises "
-    "towards 1. The learning rate rises during the warm-up and then falls slowly.",
+    alt="Three curves over the steps. The loss falls steeply, then slowly. The teacher-forced accuracy "
+    "rises above 0.8. The learning rate rises during the warm-up and then falls slowly.",
 )
 
 # %% [markdown]
@@ -414,9 +416,10 @@ assert peak == config.warmup_steps, "the peak comes at the end of the warm-up"
 #
 # Now the comparison. Four loops: with and without the shift, with and without the mask. Each is scored
 # twice, teacher-forced and free-running, on trained lengths, on held-out lengths, and on longer ones, 21
-# to 24. A free-running answer counts if all of it is right. The table was measured with three seeds by
-# `python -m helpers.experiments one_zero`. (These trainings also use *weight decay*, which keeps parameters
-# small, and their rate falls to 0 at the end; see 12.) Compare each pair of columns.
+# to 24. (Without the shift, "teacher-forced" means what that loop does: the decoder reads the labels.) A
+# free-running answer counts if all of it is right. The table was measured with three seeds by
+# `python -m helpers.experiments one_zero`. (These trainings also use *weight decay*, which keeps
+# parameters small, and their rate falls to 0 at the end; see 12.) Compare each pair of columns.
 
 # %%
 loops = scoreboard.recorded("one_zero")
@@ -428,15 +431,15 @@ plots.show(
 )
 
 # %% [markdown]
-# Take the rows without the shift. Teacher-forced they are perfect, on lengths never seen and on longer ones
-# too: an echo works at any length. Free-running, nothing they write is right. With the shift but without
-# the mask the seeds differ, and at the rate 0.002 two of them get some answers right. At half the rate none
-# gets a held-out length right. When it writes, such a model has no future to look at, and what it has learned
-# besides copying shows.
+# Take the rows without the shift. Teacher-forced they are perfect, on lengths never seen and on longer
+# ones too: an echo works at any length. Free-running, not one answer is right. With the shift but without
+# the mask the seeds differ. At the rate 0.002 two of them get some held-out lengths right, at half the
+# rate none. When it writes, such a model has no future to look at, and what it
+# has learned besides copying shows.
 #
-# The right loop writes every trained length. At the rate 0.002 it writes every held-out length too, in all
-# three seeds. At half the rate one seed misses some. Without weight decay the trained lengths are
-# all right, and held-out ones are not: at both rates the lowest seed writes a third of them or less. It has
+# The right loop writes every trained length. At the rate 0.002 it writes every held-out length too, in
+# all three seeds. At half the rate one seed misses some. Without weight decay the trained lengths are all
+# right, and held-out ones are not: at both rates the lowest seed writes a third of them or less. It has
 # learned its lengths by heart. Before training, the same model writes nothing right.
 #
 # Beyond 20 even the right loop fails. Those places never occurred in training. Teacher-forced it still
@@ -444,6 +447,9 @@ plots.show(
 # free-running scores.
 
 # %%
+twin = experiments.NoCausalMask(6, 6, **SIZES)
+twin.load_state_dict(fooled.state_dict())
+assert torch.equal(twin(source, target), fooled(source, target)), "the table's model is that of stage 29"
 for name, found in loops.items():
     print(f"{name:39}", *[f"{min(v):.2f} to {max(v):.2f}" for key, v in found.items() if "free" in key],
           sep="   ")  # fmt: skip
@@ -506,11 +512,11 @@ assert torch.allclose(parallel, serial, atol=1e-4), "one pass should equal all s
 assert calls_parallel == 1 and len(calls) == 11, "one call against ten"
 
 # %% [markdown]
-# The same scores, with one call against ten. (`register_forward_hook` has a function called after each run
-# of a module.) The causal mask makes that possible: what place i says depends on the places up to i only, so
-# it does not matter whether the rest is there. In training the true words are known, so all places are done
-# at once. In use a word is known only when it has been written, and the next one has to wait for it.
-# Notebook 14 saves what the calls have in common.
+# The same scores, with one call against ten. (`register_forward_hook` has a function called after each
+# run of a module.) The causal mask makes that possible: what place i says depends on the places up to i
+# only, so it does not matter whether the rest is there. In training the true words are known, so all
+# places are done at once. In use a word is known only when it has been written, and the next one has to
+# wait for it. Notebook 14 saves what the calls have in common.
 #
 # ## Stage 31 - What each part prevents
 #
@@ -543,17 +549,17 @@ plots.show(
 # %% [markdown]
 # With all parts, every task is solved by both scores. The other rows are of three kinds.
 #
-# - **Leaks**: no causal mask, the wrong polarity, no label shift. Teacher-forced they are all but perfect,
-#   on every task. Free-running they write not one sentence. Perfect beside nothing: the gap between the two
-#   columns is the leak.
+# - **Leaks**: no causal mask, the wrong polarity, no label shift. Teacher-forced they are all but
+#   perfect, on every task. Free-running they write not one sentence. Perfect beside nothing: the gap
+#   between the two columns is the leak.
 # - **Something is missing**: without cross-attention, copy and reverse score .2. That is what you get
 #   without the source: one symbol in ten by chance, and the `</s>`, which always comes at the ninth place.
 #   Sort gets half, because a sorted sentence can often be continued from what has been written. Without
 #   positions copy and reverse fail as well, but sort does not: it has to know which symbols there are, not
 #   where. Sort is the control. The same model learns it, so what it lacks in the other two is the order.
 # - **Not learned in time**: without residual connections, copy and reverse stay below one half and no
-#   sentence is right, at both rates. On sort the seeds differ widely. Whether more steps would help was not
-#   tried.
+#   sentence is right, at both rates. On sort the seeds differ widely. Whether more steps would help was
+#   not tried.
 #
 # A gap alone is not yet a leak. One score counts symbols and the other whole sentences, so a model that
 # gets half of the symbols right has a gap too. Print the gaps, and ask for what the text says.
@@ -608,7 +614,7 @@ for name in ["no causal mask", "no label shift"]:
 print("trained just now: all parts write; without mask or shift the score is perfect and nothing is written")
 
 # %% [markdown]
-# Now run the four kept checks on these three models, and on new models of the other rows.
+# Now run the four kept checks on these three models, and on new models of three other rows.
 
 # %%
 kept = [checks.assert_causal, checks.assert_padding_invariant,
@@ -623,9 +629,9 @@ for name, answers in found_by.items():
 
 # %% [markdown]
 # The causal check finds both wrong masks, and the other two find what their names say. "No label shift"
-# passes all four, and rightly so: that model is sound, and the *loop* feeds it the answer. No check of a model
-# can see that. The free-running score does. (Without cross-attention nothing of the source arrives, so its
-# order does not matter either: two checks complain about one fault.)
+# passes all four, and rightly so: that model is sound, and the *loop* feeds it the answer. No check of a
+# model can see that. The free-running score does. (Without cross-attention nothing of the source arrives,
+# so its order does not matter either: two checks complain about one fault.)
 
 # %%
 for name in ["no causal mask", "mask of the wrong polarity"]:
@@ -639,8 +645,8 @@ for name in ["all parts", "no label shift"]:
 #
 # 1. Decoder input and labels are the same words, one place apart: `<s>` in front of the one, `</s>` behind
 #    the other. The causal mask hides the next word. Without either, the model echoes.
-# 2. Teacher-forced scores look at the true words, free-running ones at the model's own. A leak shows as the
-#    gap between the two.
+# 2. Teacher-forced scores look at the true words, free-running ones at the model's own. A leak shows as
+#    the gap between the two.
 # 3. Overfit one batch first. Then train on many sequences, and score on ones held out.
 # 4. The loss is the mean over real labels. Padding does not count.
 # 5. One parallel pass gives the same scores as one call for each word. Training uses the first, writing
@@ -733,8 +739,8 @@ checks.which_fault(fault)
 # ## References
 #
 # - A. Vaswani and others, "Attention Is All You Need", 2017,
-#   [arXiv:1706.03762](https://arxiv.org/abs/1706.03762): section 3.1 for the shift and the mask, section 5.3
-#   for the optimiser and the schedule.
+#   [arXiv:1706.03762](https://arxiv.org/abs/1706.03762): section 3.1 for the shift and the mask, section
+#   5.3 for the optimiser and the schedule.
 #
 # ## What is still a placeholder
 #
