@@ -68,8 +68,7 @@ NOT_COMPARED: dict[str, dict[str, str]] = {
         "history = train(model, pairs": "the curves of a training",
     },
     "15_backprop_by_hand": {
-        "trained = {": "accuracies of models trained here",
-        "maps = best": "attention weights of a model trained here",
+        "by_length = (": "accuracies of models trained here",
         "def milliseconds": "how long each way takes on this machine",
     },
     "11_training": {

@@ -222,4 +222,44 @@ def test_the_task():
     src, tgt, labels = HAND["task_batch"]([HAND["task_pair"](rng, 5, 3), HAND["task_pair"](rng, 4, 2)])
     assert src[0, 0] == 5 and src[1].tolist()[0] == 4 and src[1, 2:].tolist() == [2, 0]
     assert tgt.tolist() == [[1, 5, 4, 5], [1, 4, 5, 0]] and labels.tolist() == [[5, 4, 5, 2], [4, 5, 2, 0]]
-    assert not set(HAND["HELD_OUT"]) & set(HAND["TRAINED"])
+    assert HAND["others"]([5, 9, 14]) == [1, 2, 3, 4, 6, 7, 8, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20]
+
+
+def test_training_never_sees_the_lengths_left_out(monkeypatch):
+    seen, task_pair = set(), HAND["task_pair"]
+
+    def noted(rng, first, length):
+        seen.add(int(length))
+        return task_pair(rng, first, length)
+
+    monkeypatch.setitem(HAND, "task_pair", noted)
+    HAND["fit"](0, 1.0, HAND["HELD_OUT"], steps=30)
+    assert seen == set(HAND["others"](HAND["HELD_OUT"]))
+
+
+def test_the_score_asks_for_the_whole_answer_and_its_end():
+    """A model that writes the right symbols for ever, or stops too early, scores 0."""
+
+    class Writes:
+        def __init__(self, early):
+            self.early = early
+
+        def forward(self, src, tgt):
+            place, length = tgt.shape[1] - 1, (src > 2).sum(axis=1)
+            symbols = np.where(place % 2 == 0, src[:, 0], 9 - src[:, 0])
+            symbols = np.where(place >= length - self.early, 2, symbols)
+            return np.eye(6)[symbols][:, None]
+
+    scores = [HAND["exact_match"](Writes(early), [1, 3, 4]) for early in (0, 1, -1)]
+    assert scores == [1, 0, 0]
+
+
+def test_a_row_that_may_look_at_nothing_is_not_promised():
+    """The text says that the mask needs no line in `backward` while no row is empty: here one is."""
+    rng, part = np.random.default_rng(0), HAND["Attention"]()
+    query, key, value, grad = (rng.normal(size=(2, 3)) for _ in range(4))
+    mask = np.array([[True, True], [False, False]])
+    part.forward(query, key, value, mask)
+    found = part.backward(grad)[0]
+    wanted = slopes(lambda: (part.forward(query, key, value, mask) * grad).sum(), query)
+    assert np.allclose(found[0], wanted[0]) and not np.allclose(found[1], wanted[1])

@@ -1,6 +1,7 @@
 """The checks that the reader keeps: right models pass, and each planted leak is named."""
 
 import copy
+import inspect
 
 import pytest
 import torch
@@ -60,19 +61,32 @@ class Planted(Transformer):
             src_mask = ~src_mask
         if self.leak == "memory hidden":
             memory_mask = torch.zeros_like(memory_mask)
+        if self.leak == "the source cut short":
+            src, src_mask, memory_mask = src[:, :1], src_mask[..., :1], memory_mask[..., :1]
         memory = self.encoder(self.positioned(src, self.src_embedding, "source"), src_mask)
         x = self.positioned(tgt, self.tgt_embedding, "target")
         if self.leak == "memory is the target":
             memory, memory_mask = x, tgt_mask
         if self.leak == "memory of the first sentence":
             memory = memory[:1].expand_as(memory)
+        if self.leak == "memory of the last sentence":
+            memory = memory[-1:].expand_as(memory)
+        if self.leak == "memory mask of the target":
+            memory_mask = padding_mask(tgt, self.pad_id)
         if self.leak == "the last layer sees all":
             for layer in self.decoder.layers[:-1]:
                 x = layer(x, memory, tgt_mask, memory_mask)
             x = self.decoder.layers[-1](x, memory, padding_mask(tgt, self.pad_id), memory_mask)
             return self.output(x)
+        if self.leak == "length of the target":
+            x = x + (tgt != self.pad_id).sum(1)[:, None, None] / 4
         x = self.decoder(x, memory, tgt_mask, memory_mask)
-        return self.output(x.mean(1, keepdim=True) + x if self.leak == "mean of the target" else x)
+        if self.leak == "dropout in eval mode":
+            x = nn.functional.dropout(x, 0.1)
+        logits = self.output(x.mean(1, keepdim=True) + x if self.leak == "mean of the target" else x)
+        if self.leak == "end of the target":
+            logits[:, :-1, 2] += 1.0 * (tgt[:, 1:] == self.pad_id)
+        return logits
 
 
 def planted(leak):
@@ -102,10 +116,17 @@ def test_right_models_pass(name, changes):
         ("transposed triangle", "causal", "transposed"),
         ("the last layer sees all", "causal", "causal mask"),
         ("mean of the target", "causal", "earlier outputs"),
+        ("length of the target", "causal", "how many there are"),
+        ("end of the target", "causal", "padding in the place of"),
+        ("dropout in eval mode", "causal", "F.dropout"),
+        ("dropout in eval mode", "source", "F.dropout"),
         ("no mask in the encoder", "padding", "encoder's self-attention"),
         ("no mask over the memory", "padding", "memory"),
         ("masked queries", "padding", "queries instead of keys"),
         ("wrong polarity of padding", "padding", "polarity"),
+        ("memory mask of the target", "padding", "the wrong side"),
+        ("the source cut short", "source", "cut short"),
+        ("memory of the last sentence", "source", "read each other"),
         ("memory hidden", "source", "hides all of the memory"),
         ("memory is the target", "source", "from the target"),
         ("memory of the first sentence", "source", "read each other"),
@@ -116,10 +137,11 @@ def test_right_models_pass(name, changes):
 )
 def test_a_planted_leak_is_named(leak, name, words):
     assert planted(None)(SRC, TGT).shape == (3, 4, 12)
-    between_sentences = leak in ("memory of the first sentence", "positions along the batch")
+    between_sentences = leak.startswith("memory of") or leak == "positions along the batch"
+    src = SRC[:, :4] if leak == "memory mask of the target" else SRC
     for sentences in (slice(3),) if between_sentences else (slice(3), slice(1)):
         with pytest.raises(AssertionError, match=name) as caught:
-            CHECKS[name](planted(leak), SRC[sentences], TGT[sentences])
+            CHECKS[name](planted(leak), src[sentences], TGT[sentences])
         assert words in str(caught.value)
 
 
@@ -217,3 +239,53 @@ def test_input_that_shows_nothing_is_refused():
         checks.assert_source_matters(right(), torch.full_like(SRC, 4), TGT)
     with pytest.raises(ValueError, match="read backwards"):
         checks.assert_positions_matter(right(), torch.full_like(SRC, 4), TGT)
+
+
+class Blocked(nn.Module):
+    """Never writes padding: its logit is far below all others."""
+
+    def __init__(self, model, value):
+        super().__init__()
+        self.model, self.value = model, value
+
+    def forward(self, src, tgt):
+        logits = self.model(src, tgt).clone()
+        logits[..., 0] = self.value
+        return logits
+
+
+@pytest.mark.parametrize("value", [-1e9, float("-inf"), torch.finfo(torch.float32).min])
+def test_a_blocked_logit_hides_no_leak_and_is_none(value):
+    for check in CHECKS.values():
+        check(Blocked(right(), value), SRC, TGT)
+    with pytest.raises(AssertionError, match="no causal mask"):
+        checks.assert_causal(Blocked(planted("no causal mask"), value), SRC, TGT)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("n_layers", [2, 8])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_words_that_are_nearly_alike_still_matter(name, n_layers, dtype):
+    """With drawn biases and norms, deep post-norm layers make words so alike that outputs hardly move."""
+    for seed in range(3):
+        model = right(d_model=32, n_layers=n_layers).to(dtype)
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.dim() == 1:
+                    parameter.normal_().mul_(0.3).add_(0.5)
+        CHECKS[name](model, SRC, TGT)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_batch_as_long_as_the_model_allows_and_an_empty_sentence(name):
+    CHECKS[name](right(max_len=5), SRC, torch.cat([TGT, TGT[:, 1:2]], dim=1))
+    empty = torch.cat([SRC, torch.zeros_like(SRC[:1])]), torch.cat([TGT, TGT[:1]])
+    CHECKS[name](right(), *empty)
+    CHECKS[name](right(), torch.cat([SRC, SRC[:1]]), torch.cat([TGT, torch.zeros_like(TGT[:1])]))
+
+
+def test_signatures_say_what_can_be_passed():
+    for check in CHECKS.values():
+        assert str(inspect.signature(check)) == "(model, src, tgt, *, pad_id=0, atol=1e-05)"
+        assert check.__doc__ and check.__name__ in checks.__all__

@@ -152,14 +152,91 @@ def test_dropout_falls_at_the_same_rate_and_modes_are_kept():
 
 
 def test_other_models_are_refused():
+    class Other(Transformer):
+        def encode(self, src):
+            return 2 * super().encode(src)
+
     with pytest.raises(TypeError, match="not Transformer"):
         to_torch(nn.Transformer(16, 4, 1, 1, 32, batch_first=True))
+    with pytest.raises(TypeError, match="as it is, not Other"):
+        to_torch(Other(9, 9, 16, 4, 32, 1))
     with pytest.raises(TypeError, match="not Linear"):
         from_torch(nn.Linear(2, 2))
-    module = TorchTransformer(9, 9, 16, 4, 32, 1, 0.0, False, 32, PAD_ID)
-    module.transformer.encoder.layers[0].activation = nn.functional.gelu
-    with pytest.raises(ValueError, match="ReLU only"):
+
+
+def theirs(**changes):
+    sizes = dict(d_model=16, n_heads=4, d_ff=32, n_layers=2, dropout=0.0, norm_first=False, max_len=32)
+    return TorchTransformer(9, 9, pad_id=PAD_ID, **(sizes | changes))
+
+
+@pytest.mark.parametrize(
+    ("words", "change"),
+    [
+        ("activation", lambda stack: setattr(stack.decoder.layers[0], "activation", nn.functional.gelu)),
+        ("activation", lambda stack: setattr(stack.encoder.layers[1], "activation", nn.GELU())),
+        ("eps of the norms", lambda stack: setattr(stack.decoder.layers[1].norm3, "eps", 0.1)),
+        ("norm_first", lambda stack: setattr(stack.decoder.layers[1], "norm_first", True)),
+        ("number of heads", lambda stack: setattr(stack.decoder.layers[0].self_attn, "num_heads", 2)),
+        ("dropout", lambda stack: setattr(stack.encoder.layers[0].dropout1, "p", 0.5)),
+        ("end in no norm", lambda stack: setattr(stack.encoder, "norm", nn.LayerNorm(16))),
+        ("equally many layers", lambda stack: stack.decoder.layers.pop(1)),
+    ],
+)
+def test_what_the_papers_model_does_not_have_is_refused_and_named(words, change):
+    module = theirs()
+    from_torch(module)
+    change(module.transformer)
+    with pytest.raises(ValueError, match=words):
         from_torch(module)
+
+
+@pytest.mark.parametrize("relu", [torch.relu, nn.ReLU(), nn.functional.relu])
+def test_every_relu_is_one(relu):
+    module = theirs()
+    module.transformer.encoder.layers[0].activation = relu
+    from_torch(module)
+
+
+@pytest.mark.parametrize(
+    ("words", "change"),
+    [
+        ("eps of the norms", lambda model: setattr(model.encoder.layers[1].add_and_norm[0].norm, "eps", 0.1)),
+        ("number of heads", lambda model: setattr(model.decoder.layers[0].cross_attention, "n_heads", 2)),
+        ("norm_first", lambda model: setattr(model.decoder.layers[0].add_and_norm[2], "norm_first", True)),
+        ("scale", lambda model: setattr(model, "scale", 1.0)),
+    ],
+)
+def test_a_model_that_was_changed_is_refused(words, change):
+    model = Transformer(9, 9, 16, 4, 32, 2)
+    change(model)
+    with pytest.raises(ValueError, match=words):
+        to_torch(model)
+
+
+def test_ties_freezing_and_the_random_state_are_kept():
+    model = Transformer(9, 9, 16, 4, 32, 2, tie_weights=False)
+    model.src_embedding.weight = model.output.weight
+    model.encoder.layers[0].requires_grad_(False)
+    state = torch.get_rng_state()
+    module = to_torch(model)
+    back = from_torch(module)
+    assert torch.equal(torch.get_rng_state(), state)
+    for one in (module, back):
+        assert one.src_embedding.weight is one.output.weight is not one.tgt_embedding.weight
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    assert frozen == {name for name, p in back.named_parameters() if not p.requires_grad} != set()
+    assert not module.transformer.encoder.layers[0].self_attn.in_proj_weight.requires_grad
+    assert module.transformer.encoder.layers[1].self_attn.in_proj_weight.requires_grad
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_wide_and_deep_models_too(norm_first):
+    torch.manual_seed(0)
+    model = randomise(Transformer(30, 40, 96, 6, 200, 6, norm_first=norm_first)).double().eval()
+    src, tgt = torch.randint(1, 30, (3, 50)), torch.randint(1, 40, (3, 45))
+    src[1, 20:], tgt[2, 7:] = PAD_ID, PAD_ID
+    difference, largest = compare(model, src, tgt)
+    assert difference < FLOAT64 * max(1, largest)
 
 
 # One part at a time
@@ -221,18 +298,23 @@ def test_attention_equals_scaled_dot_product_attention(inputs):
 @settings(drawn, max_examples=200)
 @given(st.integers(8, 40), st.integers(1, 5), st.booleans(), st.integers(0, 10**6))
 def test_add_and_norm_equals_pytorch(width, rows, norm_first, seed):
-    """`AddAndNorm` round a linear layer against the two formulas with `nn.functional.layer_norm`."""
+    """`AddAndNorm` round a linear layer against the formula written out and `nn.functional.layer_norm`."""
     torch.manual_seed(seed)
     wrap = randomise(AddAndNorm(width, norm_first=norm_first).double())
     layer = nn.Linear(width, width, dtype=torch.float64)
-    x = torch.randn(rows, width, dtype=torch.float64)
+    factor, summand = wrap.norm.weight, wrap.norm.bias
 
     def by_hand(y):
         mean, variance = y.mean(-1, keepdim=True), y.var(-1, keepdim=True, correction=0)
-        return (y - mean) / (variance + 1e-5).sqrt() * wrap.norm.weight + wrap.norm.bias
+        return (y - mean) / (variance + 1e-5).sqrt() * factor + summand
 
-    expected = x + layer(by_hand(x)) if norm_first else by_hand(x + layer(x))
-    assert (wrap(x, layer) - expected).abs().max() < FLOAT64
+    def by_torch(y):
+        return nn.functional.layer_norm(y, (width,), factor, summand)
+
+    inputs = (torch.randn(rows, width, dtype=torch.float64),)
+    for norm in (by_hand, by_torch):
+        expected = lambda x: x + layer(norm(x)) if norm_first else norm(x + layer(x))  # noqa: B023, E731
+        assert_same(lambda x: wrap(x, layer), expected, inputs)
 
 
 @settings(drawn, max_examples=200)

@@ -70,6 +70,21 @@ def all_alike(words, place):
     return edited
 
 
+def cuts_off(counts):
+    """A check that compares with the sentence cut off, at some places only."""
+
+    def causal(step, words):
+        return all(torch.allclose(step(words[:n]), step(words)[:n], atol=1e-6) for n in counts(len(words)))
+
+    return causal
+
+
+def looks_at_the_last(step, words):
+    """Compares only the last output of each shortened sentence, and stops one too early."""
+    whole = step(words)
+    return all(torch.allclose(step(words[:n])[-1], whole[n - 1]) for n in range(1, len(words) - 1))
+
+
 def changes_its_input(step, words):
     before = step(words)
     for place in range(1, len(words)):
@@ -87,6 +102,7 @@ WRONG = {
         (6, "as a query"),
         (7, "that are False"),
         (16, "without any mask"),
+        ([1, 2, 3, 3], "add them up"),
         (8, "row by row"),
     ],
     "cross_weights_shape": [
@@ -96,6 +112,8 @@ WRONG = {
         ((2, 5, 7), "8 heads"),
         ((2, 5, 8, 7), "before the words"),
         ((5, 7), "one head of one sentence"),
+        ((2, 8, 5, 64), "sums of values"),
+        ((8, 2, 5, 7), "before the heads"),
         ((2, 5, 512), "who asks"),
     ],
     "window_mask": [
@@ -114,6 +132,7 @@ WRONG = {
         (in_place, "changes x itself"),
         (layer(look=lambda x, s, c, m, mask, mm: x + c(x, m, m, mask)), "gets memory_mask"),
         (layer(look=lambda x, s, c, m, mask, mm: x + c(m, x, x, mm).sum(0)), "the target asks"),
+        (layer(look=lambda x, s, c, m, mask, mm: x + c(m, x, x, mm)), "the target asks"),
         (layer(look=lambda x, s, c, m, mask, mm: x + c(x, m, x, mm)), "keys and values both"),
         (layer(look=lambda x, s, c, m, mask, mm: x + c(s, m, m, mm)), "not the first ones"),
         (layer(attend=lambda x, a, mask: a(x, x, x)), "self-attention gets mask"),
@@ -123,9 +142,13 @@ WRONG = {
     "my_causal_check": [
         (check(watched=lambda place: slice(None)), "must stay"),
         (check(watched=lambda place: slice(place + 1)), "must stay"),
-        (check(places=lambda n: [n - 1]), "not only the last"),
+        (check(places=lambda n: [n - 1]), "and not only the last"),
         (check(watched=lambda place: slice(1)), "every output before"),
-        (check(change=all_alike), "change them differently"),
+        (check(change=all_alike), "do not add the same"),
+        (cuts_off(lambda n: [n - 1]), "only the first output"),
+        (cuts_off(lambda n: range(2, n)), "only the first output"),
+        (cuts_off(lambda n: [1]), "says True"),
+        (looks_at_the_last, "says True"),
         (check(atol=1.0), "says True"),
         (changes_its_input, "words.clone()"),
         (lambda step, words: True, "without a mask"),

@@ -95,6 +95,54 @@ def no_step(model, optimiser, x, y, loss_of):
     return loss
 
 
+def capped(model, optimiser, x, y, loss_of):
+    model.train()
+    loss = loss_of(model(x), y)
+    optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_value_(model.parameters(), 1.0)
+    optimiser.step()
+    return loss
+
+
+def uphill(model, optimiser, x, y, loss_of):
+    return no_fault(model, optimiser, x, y, lambda out, y: -loss_of(out, y))
+
+
+def swapped(model, optimiser, x, y, loss_of):
+    return no_fault(model, optimiser, x, y, lambda out, y: loss_of(y, out))
+
+
+def always_one_long(model, optimiser, x, y, loss_of):
+    model.train()
+    loss = loss_of(model(x), y)
+    optimiser.zero_grad()
+    loss.backward()
+    for parameter in model.parameters():
+        parameter.grad /= parameter.grad.norm()
+    optimiser.step()
+    return loss
+
+
+def no_fault(model, optimiser, x, y, loss_of):
+    model.train()
+    loss = loss_of(model(x), y)
+    optimiser.zero_grad()
+    loss.backward()
+    clip(model)
+    optimiser.step()
+    return loss
+
+
+def no_return(model, optimiser, x, y, loss_of):
+    """The code as printed, without its return: the verdict must still name a real mistake."""
+    loss = loss_of(model(x), y)
+    clip(model)
+    loss.backward()
+    optimiser.step()
+    optimiser.zero_grad()
+
+
 WRONG = {
     "adams_first_step": [
         ([-998.0, 1.9, 2.001], "step of SGD"),
@@ -102,6 +150,7 @@ WRONG = {
         ([3.0, 3.0, 1.0], "not along it"),
         ([1.29, 1.29, 2.71], "without bias correction"),
         ([1.9, 1.9, 2.1], "their quotient"),
+        ([-1.0, -1.0, 1.0], "these are the moves"),
     ],
     "smoothed_target": [
         ([0.05, 0.05, 0.8, 0.05, 0.05], "over all five"),
@@ -109,6 +158,7 @@ WRONG = {
         ([0.0, 0.0, 1.0, 0.0, 0.0], "without smoothing"),
         ([0.04, 0.84, 0.04, 0.04, 0.04], "count from 0"),
         ([0.1, 0.1, 0.9, 0.1, 0.1], "add up to 1.30"),
+        (torch.tensor([[0.05, 0.05, 0.8, 0.05, 0.05]]), "over all five"),
     ],
     "calibration_on_paper": [
         (0.0, "must not cancel"),
@@ -134,5 +184,10 @@ WRONG = {
         (zero_after_backward, "no gradient when step()"),
         (clipped_too_late, "5 long"),
         (no_step, "step() is missing"),
+        (no_return, "eval mode"),
+        (capped, "caps each number"),
+        (uphill, "uphill"),
+        (swapped, "uphill"),
+        (always_one_long, "must stay as it is"),
     ],
 }
