@@ -61,11 +61,11 @@ NOT_COMPARED: dict[str, dict[str, str]] = {
         "def train_tiny(": "next-word chances of models trained here",
     },
     "12_training_that_generalises": {
-        "losses, warm_live": "losses and accuracies of models trained here",
-        "live = {}": "accuracies of models trained here",
+        "loss_curves, warm_live": "losses and accuracies of models trained here",
+        "live, columns = {}": "accuracies of models trained here",
         "points = {": "confidence and accuracy of models trained here",
         "scores_by_mode = {}": "accuracy of a model trained here, and dropout",
-        "history = train(model, pairs": "the curves of a training",
+        "history = train(whole, pairs": "the curves of a training",
     },
     "15_backprop_by_hand": {
         "by_length = (": "accuracies of models trained here",

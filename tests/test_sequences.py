@@ -12,6 +12,7 @@ from helpers.scoreboard import (
     SEQUENCE_TASKS,
     fit,
     free_running,
+    measure_sequences,
     recorded,
     sequence_batch,
     small_transformer,
@@ -108,3 +109,12 @@ def test_what_the_record_says_of_the_knocked_out_parts():
             assert min(table[row][f"{task}, teacher-forced"]) > 0.95
             assert max(table[row][f"{task}, free-running"]) < 0.05
         assert max(table["no cross-attention"][f"{task}, free-running"]) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("row", "task", "seed"), [("no causal mask", "copy", 1), ("no positions", "sort", 0)]
+)
+def test_the_record_can_be_measured_again(row, task, seed):
+    again = measure_sequences(seed=seed, tasks=[task], **experiments.KNOCKOUTS[row])
+    for column, score in again.items():
+        assert score == pytest.approx(recorded("knockouts")[row][column][seed], abs=0.05), column

@@ -34,6 +34,8 @@ def gradient_on_paper(answer):
     }
     if tuple(found) in likely:
         return likely[tuple(found)]
+    if sorted(found) == [8, 16, 24] and found != [16, 8, 24]:
+        return "the numbers are right and their order is not: w, b, x."
     if not same(found, [16, 8, 24]):
         return "y is 5 and the loss 16. How far does the loss move with y? Then go on to w, b and x."
 
@@ -41,6 +43,10 @@ def gradient_on_paper(answer):
 @exercise
 def gradient_shapes(answer):
     """a gradient has the shape of what it belongs to."""
+    if any(np.ndim(shape) == 0 for shape in answer):
+        return "a shape is a tuple: a single number in it is written (7,), with a comma."
+    if len(answer) != 3:
+        return f"three shapes, of weight, bias and input; yours are {len(answer)}."
     weight, bias, x = (tuple(int(number) for number in shape) for shape in answer)
     if weight == (512, 64):
         return "weight is (d_out, d_in) in this notebook, and its gradient is no other way round."
@@ -50,10 +56,14 @@ def gradient_shapes(answer):
         return "there is one bias for all words: sum over every axis but the last."
     if bias in {(512,), (64, 1), (1, 64), ()}:
         return "the bias is a row of as many numbers as the output has."
+    if x == (64, 512) and weight == (8, 5, 512):
+        return "weight and input are swapped: the order is weight, bias, input."
+    if x == (40, 512):
+        return "the rows are put below each other inside only: the input itself is a batch of sentences."
     if x == (8, 5, 64):
         return "this is the shape of the output: the third one belongs to the input."
     if (weight, bias, x) != ((64, 512), (64,), (8, 5, 512)):
-        return "each gradient has the shape of its number: weight, bias, input."
+        return "a gradient has the shape of what it belongs to: of the weight, of the bias, of the input."
 
 
 @exercise

@@ -9,10 +9,15 @@ from helpers.checks.core import exercise
 from helpers.checks.one_word import unusable
 
 
+def flat(answer):
+    """The numbers of a list or a tensor of any shape."""
+    return torch.as_tensor(answer, dtype=torch.float64).flatten().tolist()
+
+
 @exercise
 def adams_first_step(answer):
     """with bias correction the first step is the learning rate, whatever the size of the gradient."""
-    answer = [float(number) for number in answer]
+    answer = flat(answer)
     if len(answer) != 3:
         return "three numbers: the new values of the three parameters."
     likely = {
@@ -20,6 +25,8 @@ def adams_first_step(answer):
         (1.0, 1.0, 1.0): "a parameter moves against its gradient; one of the gradients is negative.",
         (3.0, 3.0, 1.0): "a parameter moves against its gradient, not along it.",
         (1.293, 1.293, 2.707): "this is the step without bias correction.",
+        (-1.0, -1.0, 1.0): "these are the moves: where are the three parameters after them?",
+        (1.0, 1.0, -1.0): "these are the moves, with the sign turned: where are the parameters after them?",
     }
     for wrong, message in likely.items():
         if all(math.isclose(a, b, abs_tol=1e-2) for a, b in zip(answer, wrong, strict=True)):
@@ -33,7 +40,7 @@ def adams_first_step(answer):
 @exercise
 def smoothed_target(answer):
     """the share is spread over all five symbols, the right one included."""
-    answer = [float(number) for number in answer]
+    answer = flat(answer)
     if len(answer) != 5:
         return "five numbers, one for each symbol."
     likely = {
@@ -118,54 +125,71 @@ class Watched(nn.Linear):
         self.log.append("forward" if self.training else "forward in eval mode")
         return super().forward(x)
 
-    def zero_grad(self, set_to_none=True):
-        self.log.append("zero_grad")
-        self.weight.grad = None
-
 
 class Logged:
-    """An optimiser that writes down when it is used, and how long the gradient is."""
+    """An optimiser that writes down each step, and the gradient that it finds."""
 
     def __init__(self, model, log):
-        self.model, self.log = model, log
+        self.model, self.log, self.gradient = model, log, None
 
     def zero_grad(self, set_to_none=True):
+        self.log.append("zero_grad")
         self.model.zero_grad(set_to_none)
 
     def step(self):
         gradient = self.model.weight.grad
-        self.log.append("step without a gradient" if gradient is None else f"step {gradient.norm():.2f}")
+        self.log.append("step")
+        self.gradient = None if gradient is None else gradient.flatten().tolist()
 
 
-@exercise
-def training_step(answer):
-    """training mode, old gradients away, backward, then clip, then the step."""
+def log_of_step(answer, numbers):
+    """What one call did: its log, and the gradient in `step()`, which should be `numbers` before clipping."""
     log = []
     model = Watched(log)
     with torch.no_grad():
         model.weight.fill_(1.0)
     model.eval()
     model.weight.grad = torch.full((1, 2), 100.0)  # left over from the batch before
-    x, y = torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0]])
-    answer(model, Logged(model, log), x, y, lambda out, y: (out - y).sum())
-    steps = [entry for entry in log if entry.startswith("step")]
+    optimiser = Logged(model, log)
+    try:
+        answer(
+            model, optimiser, torch.tensor([numbers]), torch.tensor([[0.0]]), lambda out, y: (out - y).sum()
+        )
+    except Exception as stopped:
+        if "returns nothing" not in str(stopped.__cause__):
+            raise  # a step that returns nothing is judged all the same
+    return log, optimiser.gradient
+
+
+def same(gradient, numbers):
+    return all(math.isclose(a, b, abs_tol=1e-3) for a, b in zip(gradient, numbers, strict=True))
+
+
+@exercise
+def training_step(answer):
+    """training mode, old gradients away, backward, then clip, then the step."""
+    log, gradient = log_of_step(answer, [3.0, 4.0])
     if "forward in eval mode" in log:
         return (
             "the model is still in eval mode from the last scoring, so dropout is off: model.train() first."
         )
-    if not steps:
+    if "step" not in log:
         return "optimiser.step() is missing: nothing moves."
-    if len(steps) > 1:
+    if log.count("step") > 1:
         return "one step for each batch."
-    if "zero_grad" not in log:
-        return "the gradients of the batch before are still there: optimiser.zero_grad() is missing."
-    if log.index("zero_grad") > log.index(steps[0]):
-        return "the gradients of the batch before go into this step: zero_grad() before backward()."
-    if steps[0] == "step without a gradient":
+    if gradient is None:
         return "there is no gradient when step() is called: zero_grad(), then backward(), then step()."
-    if steps[0] == "step 5.00":
+    if same(gradient, (1, 1)):
+        return "this caps each number and turns the gradient: shorten it as a whole, with clip_grad_norm_."
+    if same(gradient, (3, 4)):
         return "the gradient is 5 long in step(): clip after backward() and before step()."
-    if steps[0] != "step 1.00":
-        return (
-            f"the gradient in step() has length {steps[0].split()[1]}, not 1: check the order of the lines."
-        )
+    if same(gradient, (-0.6, -0.8)):
+        return "this step goes uphill: the loss is loss_of(model(x), y), without a minus."
+    if not same(gradient, (0.6, 0.8)):
+        if "zero_grad" not in log:
+            return "the gradients of the batch before are still there: optimiser.zero_grad() is missing."
+        if log.index("zero_grad") > log.index("step"):
+            return "the gradients of the batch before go into this step: zero_grad() before backward()."
+        return f"the gradient in step() is {[round(g, 2) for g in gradient]}, and should be [0.6, 0.8]."
+    if not same(log_of_step(answer, [0.3, 0.4])[1], (0.3, 0.4)):
+        return "a gradient shorter than 1 must stay as it is: clip_grad_norm_ does that."

@@ -40,6 +40,7 @@ def masks_from_pytorch(answer):
         return f"the shape is {tuple(result.shape)}, expected (B, 1, T, T) = (3, 1, 4, 4)."
     likely = {
         "everything is turned round: True is to mean 'may attend'.": ~(allowed & real),
+        "both masks are turned round: 0 and False (not blocked) mean may attend.": ~allowed & ~real,
         "the numbers are turned round: 0 is added where a word may attend.": ~allowed & real,
         "the padding is turned round: in key_padding True means blocked.": allowed & ~real,
         "a key must be allowed by both masks, so join them with &, not with |.": allowed | real,
@@ -60,7 +61,7 @@ def masks_from_pytorch(answer):
 @exercise
 def value_of_head(answer):
     """value is the last third, and head h has the h-th share of its rows."""
-    for n_heads, d_model in ((2, 6), (4, 8), (1, 3)):
+    for n_heads, d_model in ((4, 8), (2, 6), (1, 3)):
         d_k = d_model // n_heads
         weight = torch.arange(3.0 * d_model * d_model).reshape(3 * d_model, d_model)
         for head in range(n_heads):
@@ -68,12 +69,15 @@ def value_of_head(answer):
             if message := unusable(result):
                 return message
             query, key, value = weight.chunk(3)
+            pieces = weight.chunk(n_heads)[head].chunk(3)  # not a share of value: of all three together
             if tuple(result.shape) != (d_k, d_model):
                 also = " Heads are rows here, not columns." if tuple(result.shape) == (d_model, d_k) else ""
                 return f"the shape is {tuple(result.shape)}, expected (dk, D) = ({d_k}, {d_model}).{also}"
             result = result.to(weight.dtype)
             mine = slice(head * d_k, (head + 1) * d_k)
             likely = {
+                "first the thirds, then the heads: the query rows of all heads come first.": pieces[2],
+                "a head has dk rows of the matrix, not columns.": value[:, mine].T,
                 "this is the query matrix: value comes last of the three.": query[mine],
                 "this is the key matrix: value comes last of the three.": key[mine],
                 "the rows of a head stand together: head 0 has the first dk of them.": value[head::n_heads],
@@ -104,6 +108,10 @@ def tie_weights(answer):
     tied = answer(model)
     if not isinstance(tied, nn.Module) or not hasattr(tied, "output") or not hasattr(tied, "embedding"):
         return f"it returns a {type(tied).__name__}: return the model."
+    if not isinstance(tied.output, nn.Linear):
+        return "the output layer must stay a linear layer: tie its weight, not the whole module."
+    if not isinstance(tied.embedding, nn.Embedding):
+        return "the embedding must stay an embedding: tie its weight, not the whole module."
     first, second = tied.embedding.weight, tied.output.weight
     if first.shape != table.shape or second.shape != table.shape:
         return f"the shapes are now {tuple(first.shape)} and {tuple(second.shape)}: both stay (n_vocab, D)."
@@ -123,6 +131,14 @@ def tie_weights(answer):
 @exercise
 def which_check_fails(answer):
     """padding gets into the mean, the sum reads the future, and unused positions do not matter."""
+    if isinstance(answer, dict):
+        answer = [answer[name] for name in sorted(answer, key=str)]
+    if isinstance(answer, str):
+        answer = answer.replace(",", " ").split()
+    if isinstance(answer, set | frozenset):
+        return "a list, in the order A, B, C: a set has no order."
+    if not isinstance(answer, list | tuple):
+        return "a list of three names, for A, B and C."
     answer = [str(name).strip().lower().removeprefix("assert_") for name in answer]
     short = {"padding_invariant": "padding", "source_matters": "source", "positions_matter": "positions",
              "position": "positions"}  # fmt: skip

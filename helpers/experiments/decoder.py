@@ -33,6 +33,11 @@ def mean_of_it(memory):
     return memory.mean(dim=1, keepdim=True).expand_as(memory)  # (B, S, D)
 
 
+def first_word_of_it(memory):
+    """Another vector in the place of all: the encoder must learn to gather the sentence there."""
+    return memory[:, :1].expand_as(memory)  # (B, S, D)
+
+
 def keeping(keep):
     """A Transformer with one layer in each half, and `keep` between the two."""
     model = small_transformer(n_layers=1)
@@ -61,6 +66,7 @@ def sentences_right(row, seed, columns=tuple(COLUMNS)):
 MEMORY = {
     "all of the memory": (all_of_it, {}),
     "mean of the memory": (mean_of_it, {}),
+    "first word of it": (first_word_of_it, {}),
     "none of it": (torch.zeros_like, {}),
     "mean, 900 steps": (mean_of_it, {"steps": 900}),
     "all, rate 0.0005": (all_of_it, {"lr": 5e-4}),

@@ -75,7 +75,7 @@ def train_noisy(
 
 
 def generalisation(row, seed, task="reverse"):
-    """Accuracy on the labels trained on, and on held-out sentences with noisy and with true labels."""
+    """Accuracy in training, and accuracy and confidence on held-out sentences with noisy labels."""
     settings = dict(row)
     scaled = settings.pop("temperature", False)
     model = train_noisy(task, seed, **settings)
@@ -93,6 +93,7 @@ def generalisation(row, seed, task="reverse"):
     }
     scores["gap"] = scores["training"] - scores["held out"]
     scores["held out, true labels"] = (new.argmax(-1) == true_y).float().mean().item()
+    scores["confidence"] = new.softmax(dim=-1).amax(dim=-1).mean().item()
     return scores | {"calibration error": calibration_error(new, new_y)}
 
 
@@ -104,6 +105,8 @@ REMEDIES = {
     "dropout 0.1": {"dropout": 0.1},
     "dropout 0.3": {"dropout": 0.3},
     "dropout 0.5": {"dropout": 0.5},
+    "dropout 0.3, 1200 steps": {"dropout": 0.3, "steps": 1200},
+    "nothing, 1200 steps": {"steps": 1200},
     "weight decay 0.01": {"weight_decay": 0.01},
     "weight decay 1": {"weight_decay": 1.0},
     "weight decay 2": {"weight_decay": 2.0},
@@ -111,19 +114,18 @@ REMEDIES = {
     "stopped early": {"stop_early": True},
     "one layer, half as wide": {"n_layers": 1, "width": 32},
     "temperature": {"temperature": True},
+    "300 sentences": {"n": 300},
     "600 sentences": {"n": 600},
     "2000 sentences": {"n": 2000},
     "200 sentences, no noise": {"noise": 0.0},
+    "50 sentences, no noise": {"n": 50, "noise": 0.0},
 }
-SECOND = (
-    "nothing",
-    "label smoothing 0.1",
-    "label smoothing 0.4",
-    "dropout 0.1",
-    "stopped early",
-    "temperature",
-)
-REMEDIES_ON_COUNT = {row: REMEDIES[row] | {"lr": 2e-3} for row in SECOND}
+# A second task and a second rate; reverse at this rate is the control that tells the two apart.
+SMOOTHING = ("nothing", "label smoothing 0.1", "label smoothing 0.4", "temperature")
+SECOND = {f"reverse, {row}": ("reverse", REMEDIES[row] | {"lr": 2e-3}) for row in SMOOTHING} | {
+    f"count, {row}": ("count", REMEDIES[row] | {"lr": 2e-3})
+    for row in (*SMOOTHING, "dropout 0.1", "stopped early", "200 sentences, no noise")
+}
 # On a solved task: many sentences, no noise.
 ENOUGH = {"n": 10_000, "noise": 0.0, "steps": 400}
 SOLVED = {
@@ -142,8 +144,9 @@ def solved(row, seed):
     return found
 
 
-def on_count(row, seed):
-    return generalisation(row, seed, "count")
+def on_second(row, seed):
+    task, settings = row
+    return generalisation(settings, seed, task)
 
 
 # Six layers on reverse: the normalisation, the steps of warm-up (1 is none), and the matrices at the start.
@@ -171,6 +174,7 @@ WARMUP = {
     "post-norm, no warm-up": (False, 1),
     "post-norm, 20 steps": (False, 20),
     "pre-norm, no warm-up": (True, 1),
+    "pre-norm, 20 steps": (True, 20),
 }
 
 
@@ -182,8 +186,8 @@ START = {
 
 
 def rates(row, seed):
-    """Accuracy at three learning rates."""
-    return {f"rate {lr}": on_reverse(*row, "default", lr, seed) for lr in (0.002, 0.004, 0.008)}
+    """Accuracy at four learning rates."""
+    return {f"rate {lr}": on_reverse(*row, "default", lr, seed) for lr in (0.004, 0.008, 0.016, 0.032)}
 
 
 def starts(matrices, seed):
@@ -195,6 +199,6 @@ BOARDS = {
     "warmup": Board(WARMUP, rates),
     "initialisation": Board(START, starts),
     "remedies": Board(REMEDIES, generalisation),
-    "remedies_on_count": Board(REMEDIES_ON_COUNT, on_count),
+    "remedies_again": Board(SECOND, on_second),
     "solved": Board(SOLVED, solved),
 }

@@ -8,12 +8,13 @@
 #
 # {{badge}}
 #
-# The model is complete; today is about how it is trained. You build the paper's recipe piece by piece:
-# Adam, warm-up, clipping, label smoothing, dropout. Then you give a model few sentences with wrong
+# The model is complete; today is about how it is trained. You build the paper's recipe piece by piece,
+# and clipping and weight decay, which it does not mention. Then you give a model few sentences with wrong
 # labels, watch it become sure of nonsense, and measure which remedy helps and which one harms.
 #
 # - **You need**: [11 - Training](11_training.ipynb).
 # - **It runs** in {{time}} on a laptop with two cores.
+# - **In class** these are three lessons; "The matrices at the start" can be skipped.
 
 # %% tags=["setup"]
 # SETUP
@@ -25,7 +26,6 @@ import torch
 from torch import nn
 
 from helpers import checks, plots, scoreboard, stages
-from helpers.data import PAD_ID
 from helpers.experiments import training_that_generalises as experiments
 from helpers.model import Transformer, eval_mode  # built in 10
 from helpers.training import TrainingConfig, learning_rate, train
@@ -42,14 +42,14 @@ plots.show(
 )
 
 # %% [markdown]
-# Every box is in colour and none is outlined. What changes today is not in this picture: it is the loop
-# that moves the parameters.
+# No box is outlined: what changes today is the loop that moves the parameters.
 #
 # ## Stage 32 - Adam, the schedule and clipping
 #
-# The plainest training step you know from 03: each parameter moves against its gradient, times the
-# learning rate. This is stochastic gradient descent, **SGD**. Here is its weak spot, with two parameters.
-# The loss is `50 a² + 0.5 b²`, so the gradient is `(100 a, b)`. Both start at 1, and both should go to 0.
+# So far PyTorch's Adam took the steps. The plainest step is another one: each parameter moves against its
+# gradient, times the learning rate. With batches drawn at random this is stochastic gradient descent,
+# **SGD**. Here is its weak spot. The loss is `50 a² + 0.5 b²`, so the gradient is `(100 a, b)`. Both
+# start at 1 and should go to 0. Each step multiplies `a` by `1 - 100 lr` and `b` by `1 - lr`.
 
 # %%
 def slopes(x):
@@ -64,11 +64,13 @@ for lr in [0.01, 0.021]:
 assert x[0].abs() > 5 and x[1] > 0.5, "the larger rate should be too large for a and too small for b"
 
 # %% [markdown]
-# At 0.01 `a` is there and `b` has hardly moved. At 0.021 `a` already runs away, and `b` is still far off.
-# One rate does not suit two parameters whose gradients differ that much. **Adam** gives each parameter a
-# step of its own size. It keeps two running averages for each parameter: `m` of the gradients, and `v` of
-# their squares. The step is `m` divided by the root of `v`. So a gradient that is always 100 and one that
-# is always 1 lead to the same step. `beta1` and `beta2` say how much of the old average stays.
+# At 0.01 `a` is there and `b` has hardly moved. At 0.021 the factor of `a` is -1.1, and 1.1 to the 20th
+# is 6.73: it runs away. One rate does not suit both.
+#
+# **Adam** keeps two running averages for each parameter: `m` of the gradients, and `v` of their squares.
+# The step is `m` divided by the root of `v`, so a gradient that is always 100 and one that is always 1
+# lead to the same step. `beta1` and `beta2` say how much of the old average stays; `eps` is a tiny number
+# that keeps the division from dividing by 0.
 
 # %%
 def adam_v1(x, gradients, lr=0.1, beta1=0.9, beta2=0.98, eps=1e-9):
@@ -88,12 +90,8 @@ print("first step of version 1:", [round(number, 4) for number in moved.tolist()
 # %% [markdown]
 # Both move alike, although one gradient is a hundred times the other. But the step is not the learning
 # rate 0.1. On paper: `m` is 0.1 of the gradient, because the other nine tenths are the 0 at the start.
-# The root of `v` is `sqrt(0.02)` times the gradient. So both averages are too small, and not by the same
-# factor. The property to ask for: equal to `torch.optim.Adam`, on five gradients.
-
-# %%
-gradients = torch.tensor([[100.0, 1.0], [-50.0, 2.0], [30.0, 0.5], [10.0, -1.0], [5.0, 1.0]]).double()
-
+# The root of `v` is `sqrt(0.02)` = 0.1414 of it. So the step is 0.1 · 0.1 / 0.1414 = 0.0707. The property
+# to ask for: equal to `torch.optim.Adam`, on five gradients.
 
 # %%
 def by_torch(kind, x, gradients, **settings):
@@ -104,15 +102,17 @@ def by_torch(kind, x, gradients, **settings):
         optimiser.step()
     return parameter.detach()
 
-
+# %%
+gradients = torch.tensor([[100.0, 1.0], [-50.0, 2.0], [30.0, 0.5], [10.0, -1.0], [5.0, 1.0]]).double()
 expected = by_torch(torch.optim.Adam, start, gradients, lr=0.1, betas=(0.9, 0.98), eps=1e-9)
 print("version 1:", [round(n, 4) for n in adam_v1(start, gradients).tolist()])
 print("PyTorch:  ", [round(n, 4) for n in expected.tolist()])
 assert not torch.allclose(adam_v1(start, gradients), expected), "the fault: averages that start at 0"
 
 # %% [markdown]
-# The mend is called **bias correction**. After step t, the weights in the average `m` add up to `1 -
-# beta1**t`, not to 1. Divide by that, and likewise for `v`.
+# The mend is called **bias correction**. After two steps the weights in `m` are 0.9 · 0.1 for the first
+# gradient and 0.1 for the second: together 0.19, which is 1 - 0.9². After step t they add up to `1 -
+# beta1**t`. Divide by that, and likewise for `v`.
 
 # %%
 def adam_v2(x, gradients, lr=0.1, beta1=0.9, beta2=0.98, eps=1e-9):
@@ -131,14 +131,28 @@ print("equal to PyTorch:", torch.allclose(adam_v2(start, gradients), expected))
 assert torch.allclose(adam_v2(start, gradients), expected), "version 2 should equal torch.optim.Adam"
 
 # %% [markdown]
-# Now the first step is the learning rate itself, 0.1, whatever the gradient. So Adam's first step moves
-# *every* parameter by the full rate, on the word of one batch: a reason to begin small.
+# Now the first step is the learning rate itself, 0.1, whatever the size of the gradient. (That is why in
+# 03 `W_Q` moved by about the rate.) Run it on the problem above.
+
+# %%
+both = nn.Parameter(start.clone())
+optimiser = torch.optim.Adam([both], lr=0.05, betas=(0.9, 0.98), eps=1e-9)
+for _ in range(20):
+    both.grad = slopes(both.detach())  # (2,)
+    optimiser.step()
+print(f"Adam, learning rate 0.05: after 20 steps a = {both[0].item():.2f}, b = {both[1].item():.2f}")
+assert torch.allclose(both[0], both[1], atol=1e-3) and both[0] < 0.2, "both should get there alike"
+
+# %% [markdown]
+# Both get there alike. But Adam's first step moves every parameter whose gradient is not 0 by the full
+# rate, on the word of one batch: a reason to begin small.
 #
 # ### The schedule
 #
-# Section 5.3 of the paper gives the settings that you have just used, `beta1 = 0.9`, `beta2 = 0.98` and
-# `eps = 1e-9`, and lets the learning rate change: it rises in a straight line for 4,000 steps, the
-# **warm-up**, and then falls with one over the root of the step. That is equation 3.
+# `beta1`, `beta2` and `eps` above are those of section 5.3 of the paper. In 11 you took two more things
+# on trust, the schedule and clipping. The paper's schedule is its equation 3, the smaller of two terms.
+# One rises in a straight line, the other falls with one over the root of the step. They meet at step
+# 4,000, the end of the **warm-up**: there the rate is 512^-0.5 · 4000^-0.5 = 0.0442 · 0.0158 = 0.0007.
 
 # %%
 def paper_rate(step, d_model=512, warmup=4000):
@@ -152,13 +166,17 @@ for step in [1, 1000, 4000, 16_000, 100_000]:
 assert math.isclose(paper_rate(16_000), paper_rate(4000) / 2), "four times the steps, half the rate"
 
 # %% [markdown]
-# The rate peaks at step 4,000 at about 0.0007. `learning_rate` in `helpers/training.py` is the same
-# formula, only that you name its peak: `peak_lr`. Look at the shape of it.
+# `learning_rate` in `helpers/training.py` is the same formula, only that you name its peak: `peak_lr`.
+# Look at where the peaks are.
 
 # %%
-steps = range(1, 20_001, 50)
-lines = {f"warm-up {n:,}": (steps, [paper_rate(s, warmup=n) for s in steps]) for n in (2000, 4000, 8000)}
+steps, warmups = range(1, 20_001, 50), {f"warm-up {n:,}": n for n in (2000, 4000, 8000)}
+lines = {name: (steps, [paper_rate(s, warmup=n) for s in steps]) for name, n in warmups.items()}
 fig = plots.curves(lines, ylabel="learning rate", title="The paper's schedule, three lengths of warm-up")
+for text in fig.axes[0].texts:  # each name stands beside its peak
+    n = warmups[text.get_text()]
+    text.xy = n, paper_rate(n, warmup=n)
+    text.set_position((n + 500, 1.03 * paper_rate(n, warmup=n)))
 plots.show(
     fig,
     alt="Three curves of the learning rate over 20,000 steps. Each rises in a straight line and then falls "
@@ -166,13 +184,13 @@ plots.show(
 )
 
 # %% [markdown]
-# A longer warm-up also lowers the peak: in this formula the two are tied. After their peaks all curves
-# run together.
+# A longer warm-up also lowers the peak: in this formula the two are tied. (The trainings in the table of
+# 11 had another schedule: their rate fell to 0 in a straight line.)
 #
 # ### Clipping
 #
-# A batch can have a gradient that is far too long. **Clipping** shortens it. Take the gradient `(3, 4)`:
-# its length is 5, by Pythagoras. It should become 1 long at most. The quick way is to cap every number.
+# **Clipping** shortens a gradient that is too long. `(3, 4)` has length 5, by Pythagoras. It should
+# become 1 long at most. The quick way is to cap every number.
 
 # %%
 def clip_v1(gradient, longest):
@@ -209,82 +227,77 @@ assert keeps_direction(clip_v2), "version 2 only shortens"
 
 # %% [markdown]
 # `clip_grad_norm_` does this over *all* parameters of a model together, as if their gradients were one
-# long vector. The paper does not mention clipping; `helpers.training` clips to length 1.
+# long vector. `helpers.training` clips to length 1.
 #
 # ## Stage 33 - When warm-up and initialisation matter
 #
 # You have Adam and a schedule. What is missing is a reason to warm up at all. In 08, six post-norm layers
-# stayed at the best guess on `odd` at one rate and not at another, and pre-norm was less particular. So
-# look there: six layers, large rates, on `reverse`, which is learned fast.
+# were particular about the rate. So look there, on `reverse`, which is learned fast.
 #
-# Train one pair now, post-norm at rate 0.008, for at most 200 steps. `warmup=1` means that the first step
-# has the full rate already. Look at which loss falls.
+# Train two models now, post-norm at rate 0.008, for at most 200 steps (about twenty seconds). `train_on`
+# is the loop of the boards since 01: PyTorch's Adam as it comes, no clipping, and a rate that stays after
+# the warm-up. `warmup=1` means that the first step has the full rate already. Which loss falls?
 
 # %% tags=["nbval-ignore-output"]
-losses, warm_live = {}, {}
+loss_curves, warm_live = {}, {}
 for name, warmup in [("no warm-up", 1), ("warm-up 20", 20)]:
     seen = []
-    model = scoreboard.train_on(
+    six_layers = scoreboard.train_on(
         scoreboard.TASKS["reverse"], lambda: experiments.initialised(6, norm_first=False), lr=0.008,
-        warmup=warmup, steps=200, on_step=lambda step, loss, seen=seen: seen.append((step, loss)),
+        warmup=warmup, steps=200,
+        on_step=lambda step, loss, seen=seen: seen.append((step, loss)),  # a list of its own for each run
     )  # fmt: skip
-    warm_live[name] = scoreboard.accuracy(model, scoreboard.TASKS["reverse"])
-    losses[name] = tuple(zip(*seen, strict=True))
+    warm_live[name] = scoreboard.accuracy(six_layers, scoreboard.TASKS["reverse"])
+    loss_curves[name] = tuple(zip(*seen, strict=True))  # all steps, all losses
     print(f"{name:11} accuracy {warm_live[name]:.2f} after {len(seen)} steps")
 
-fig = plots.curves(losses, title="Six layers, post-norm, rate 0.008")
+fig = plots.curves(loss_curves, title="Six layers, post-norm, rate 0.008")
+for text in fig.axes[0].texts:
+    text.set_position((text.xy[0] + 4, text.xy[1]))  # each name stands where its curve ends
 plots.show(
     fig,
-    alt="Two curves of the loss over the steps. With warm-up the loss falls to 0 within some hundred steps. "
-    "Without, it jumps up at the start and then stays on a plateau.",
+    alt="Two curves of the loss over the steps. With warm-up the loss falls to 0 within about a hundred "
+    "steps, with jumps on the way. Without, it jumps up at the start and then stays on a plateau.",
 )
-
-# %% [markdown]
-# With warm-up the loss falls to 0, after a jump or two, and training stops once three batches in a row
-# are perfect. Without, the model stays near `log 8`, the loss of one that gives each of the 8 symbols the
-# same share.
-
-# %%
 assert warm_live["no warm-up"] < 0.5 < 0.7 < warm_live["warm-up 20"], "only the warm-up should train it"
-print(f"log 8 = {math.log(8):.2f}; with warm-up six layers learn reverse at this rate, without they do not")
 
 # %% [markdown]
-# The table has three seeds, three rates and pre-norm as the control. It was measured by `python -m
-# helpers.experiments warmup`. Look for the first field that is pale, and at the row for pre-norm below
-# it.
+# With warm-up the loss falls to 0, and training stops once three batches in a row are perfect. Without,
+# the model stays near `log 8` = 2.08, the loss of one that gives each of the 8 symbols the same share.
+# (Clipping to length 1, or the paper's betas, did not help it, with one seed each.)
+#
+# The table has three seeds, four rates and pre-norm (`python -m helpers.experiments warmup`). Below the
+# row of best guesses, where does each row turn pale?
 
 # %%
 warm = scoreboard.recorded("warmup")
-for row, scores in warm.items():
-    print(f"{row:24}", "  ".join(f"{min(s):.2f} to {max(s):.2f}" for s in scores.values()))
-failing = warm["post-norm, no warm-up"]["rate 0.008"]
-assert max(failing) < 0.2, "post-norm, no warm-up, largest rate"
-others = [scores for row in warm for scores in warm[row].values() if scores != failing]
-assert min(min(scores) for scores in others) > 0.95, "everything else learns"
-print("from 08, odd, 40 steps of warm-up, rate 0.002:",
-      scoreboard.recorded("norms")["post-norm, 6 layers"]["odd, rate 0.002"])  # fmt: skip
-
 guess = dict.fromkeys(warm["post-norm, no warm-up"], scoreboard.chance(scoreboard.TASKS["reverse"]))
 fig = plots.scoreboard(warm, chance=guess, title="Six layers on reverse, at most 200 steps")
-plots.show(fig, alt="Heat map of accuracies. Only post-norm without warm-up at rate 0.008 is pale.")
+plots.show(fig, alt="Heat map of accuracies. Post-norm without warm-up is at the best guess from rate "
+    "0.008 on, with 20 steps mostly from 0.016 on. Pre-norm without warm-up fails at 0.032 alone.")
+for row, learns, fails in [("post-norm, no warm-up", 0.004, 0.008), ("post-norm, 20 steps", 0.008, 0.032),
+                          ("pre-norm, no warm-up", 0.016, 0.032)]:  # fmt: skip
+    assert min(warm[row][f"rate {learns}"]) > 0.95, "it learns at this rate"
+    assert max(warm[row][f"rate {fails}"]) < 0.8, "and fails with all seeds at this one"
+assert min(warm["pre-norm, 20 steps"]["rate 0.032"]) > 0.95, "warm-up mends pre-norm as well"
 
 # %% [markdown]
-# One field is pale. Without warm-up, post-norm fails at the largest rate, with all three seeds. With only
-# 20 steps of warm-up it learns at the same rate. Pre-norm learns without any.
+# Without warm-up, post-norm fails from rate 0.008 on, with all seeds. At 0.008 twenty steps mend that, at
+# 0.016 with one seed of three, at 0.032 with none. Pre-norm bears more: without warm-up it learns up to
+# 0.016 and fails at 0.032, and twenty steps mend it.
 #
-# So the answer to *when* is: in this comparison, with post-norm at a large rate. At half the rate the
-# warm-up changes nothing that the table shows. This is a small model on an easy task, and how large a
-# rate may be depends on both. Xiong and others (2020) give a reason: at the start, post-norm has large
-# gradients near the output, which a large rate makes unstable; pre-norm has not. And warm-up does not
-# mend everything: in 08 six post-norm layers had 40 steps of it at rate 0.002, and `odd` stayed at the
-# best guess all the same.
+# So the answer to *when* is: at large rates, and with post-norm these begin earlier. Below, the warm-up
+# changes nothing that the table shows; far above, it no longer helps. (This is a small model.)
+# Xiong and others (2020) give a reason: at the start, post-norm has large gradients near the output,
+# which a large rate makes unstable; pre-norm has not.
 #
 # ### The matrices at the start
 #
-# Does it matter how the matrices are drawn? `nn.Linear` has a default. `helpers.model.Transformer` uses
-# **Xavier's rule** instead: evenly between plus and minus `sqrt(6 / (inputs + outputs))`, biases 0. It is
-# made so that numbers keep their size on the way forward and gradients on the way back (Glorot and
-# Bengio, 2010). See what each rule does to numbers of size 1.
+# `nn.Linear` draws its matrix evenly between plus and minus `1 / sqrt(inputs)`.
+# `helpers.model.Transformer` uses **Xavier's rule**: evenly between plus and minus `sqrt(6 / (inputs +
+# outputs))`, biases 0. It is a compromise: numbers should keep their size on the way forward and
+# gradients on the way back (Glorot and Bengio, 2010). Does it matter? Each result below is a sum of 512
+# products, so its size is `sqrt(512)` = 22.6 times that of the matrix.
 
 # %%
 def spread(rule):
@@ -292,50 +305,48 @@ def spread(rule):
     linear = nn.Linear(512, 512)
     if rule == "Xavier":
         nn.init.xavier_uniform_(linear.weight)
+        nn.init.zeros_(linear.bias)
     elif rule != "default":
         nn.init.normal_(linear.weight, std=rule)
     sizes = linear.weight.std(), linear(torch.randn(1000, 512)).std()
     return [size.item() for size in sizes]
 
 
-for rule in ["default", "Xavier", 0.02, 1.0]:
+for rule in ["default", "Xavier", 1.0]:
     of_matrix, of_result = spread(rule)
     print(f"{rule!s:8} matrix {of_matrix:.3f}   numbers of size 1 become {of_result:.2f}")
 assert 0.9 < spread("Xavier")[1] < 1.1 and spread("default")[1] < 0.7 and spread(1.0)[1] > 15, "the sizes"
 
 # %% [markdown]
-# Xavier keeps the size, the default shrinks it to somewhat more than half, and matrices of size 1 blow it
-# up. In 06, six layers without a norm failed once their matrices were doubled, and the norm rescued them.
-# The table asks the same of whole post-norm layers, with 100 steps of warm-up and two rates (`python -m
-# helpers.experiments initialisation`).
+# Xavier keeps the size, the default nearly halves it, and size 1 blows it up. The table asks what that
+# does to six post-norm layers with 100 steps of warm-up (`python -m helpers.experiments initialisation`).
 
 # %%
 start_table = scoreboard.recorded("initialisation")
-for row, scores in start_table.items():
-    print(f"{row:24}", "  ".join(f"{min(s):.2f} to {max(s):.2f}" for s in scores.values()))
 assert min(min(scores) for scores in start_table["default"].values()) > 0.95, "the default learns"
 assert max(max(scores) for scores in start_table["normal, 1"].values()) < 0.5, "matrices of size 1 do not"
 guess = dict.fromkeys(start_table["default"], scoreboard.chance(scoreboard.TASKS["reverse"]))
 fig = plots.scoreboard(start_table, chance=guess, title="Six layers on reverse, by the matrices at the start")
 plots.show(fig, alt="Heat map of accuracies. The default reaches 1 at both rates. Xavier is behind with one "
-    "seed at the lower rate. The row with matrices of size 1 is pale.")
+    "seed at the lower rate. The row with matrices of size 1 is nearly as pale as the best guess.")
 
 # %% [markdown]
-# So the start matters where it is far off: matrices of size 1 fail at both rates with all seeds, norm or
-# no norm. Between the default and Xavier the table shows no advantage for Xavier. At the lower rate one
-# of its seeds is far from done after 200 steps, and at the higher rate both learn. `helpers.model` uses
-# Xavier; these numbers are no argument for it.
+# So the start matters where it is far off: matrices of size 1 fail at both rates with all seeds, in spite
+# of the norm. The table shows no advantage of Xavier over the default; at the lower rate one of its seeds
+# is far from done after 200 steps. (The tied table of 10 was not part of this.)
+#
+# In class, this is a good place for a break.
 #
 # ## Stage 34 - Label smoothing, dropout and weight decay
 #
-# You can train. What is missing is something that holds a model back from learning its sentences by
-# heart. Build three such means on a few numbers; stage 35 measures what they do.
+# What is missing is something that holds a model back from learning its sentences by heart. Build three
+# such means on a few numbers; stage 35 measures what they do.
 #
 # ### Label smoothing
 #
 # The usual label says: symbol 0, and nothing else. **Label smoothing** takes a small share from the right
-# symbol and spreads it evenly over all symbols, the right one included. Section 5.4 of the paper uses a
-# share of 0.1. With four symbols that makes 0.9 + 0.025 for the right one, and 0.025 for each other.
+# symbol and spreads it evenly over all symbols, the right one included, as PyTorch does. Section 5.4 of
+# the paper uses a share of 0.1. With four symbols the right one gets 0.9 + 0.025, and each other 0.025.
 
 # %%
 def smooth(labels, n_symbols, share=0.1):
@@ -404,80 +415,13 @@ assert torch.allclose(smoothed_loss_v2(sure, labels), smoothing(sure, labels)), 
 
 # %% [markdown]
 # Note the 15, although the answer is *right*: three other symbols, 0.025 each, 200 away. A smoothed label
-# makes a model pay for being too sure.
-#
-# There is a second logarithm of 0. Some write the loss as a **Kullback-Leibler divergence**. It takes the
-# logarithm of the target too, and a target may hold a 0, for example for the padding symbol.
-
-# %%
-def divergence_v1(log_probabilities, target):
-    return (target * (target.log() - log_probabilities)).sum()
-
-
-def divergence_v2(log_probabilities, target):
-    return (torch.xlogy(target, target) - target * log_probabilities).sum()  # changed
-
-
-# %%
-target = torch.tensor([[0.9, 0.05, 0.05, 0.0]])  # (N, V): nothing for the last symbol
-log_p = logits.log_softmax(dim=-1)  # (N, V)
-reference = nn.functional.kl_div(log_p, target, reduction="sum")
-print(f"version 1 {divergence_v1(log_p, target):.4f}")
-assert divergence_v1(log_p, target).isnan(), "the fault: 0 times the logarithm of 0"
-print(f"version 2 {divergence_v2(log_p, target):.4f}   PyTorch {reference:.4f}")
-assert torch.allclose(divergence_v2(log_p, target), reference), "version 2 should equal PyTorch"
-
-# %% [markdown]
-# `torch.xlogy(a, b)` is `a · log b`, and 0 where `a` is 0. The divergence is the cross-entropy minus a
-# number that depends on the target alone. Gradients, and so training, are the same with both.
-#
-# ### Padding does not count
-#
-# How much padding follows the labels must not change the loss. In PyTorch `ignore_index` names the label
-# to leave out.
-
-# %%
-torch.manual_seed(0)
-three = torch.randn(3, 4)  # (N, V)
-padded_logits = torch.cat([three, torch.randn(2, 4)])  # (N, V)
-padded_labels = torch.tensor([2, 1, 3, PAD_ID, PAD_ID])  # (N,)
-
-
-def ignores_padding(loss):
-    alone, padded = loss(three, padded_labels[:3]), loss(padded_logits, padded_labels)
-    return torch.allclose(alone, padded)
-
-
-print("property, padding changes nothing:", ignores_padding(smoothed_loss_v2))
-assert not ignores_padding(smoothed_loss_v2), "the fault: padding is learned like a word"
-
-# %% [markdown]
-# The mend: keep only the rows whose label is not padding, then take the mean. The mean is then over real
-# labels, and not over all places.
-
-# %%
-def smoothed_loss_v3(logits, labels, share=0.1, pad_id=PAD_ID):
-    real = labels != pad_id  # new: (N,)
-    logits, labels = logits[real], labels[real]  # new: (n_real, V), (n_real,)
-    target = smooth(labels, logits.shape[-1], share)  # (n_real, V)
-    return -(target * logits.log_softmax(dim=-1)).sum(dim=-1).mean()
-
-
-stages.show_changes(smoothed_loss_v2, smoothed_loss_v3)
-theirs = nn.CrossEntropyLoss(label_smoothing=0.1, ignore_index=PAD_ID)(padded_logits, padded_labels)
-print(f"version 3 {smoothed_loss_v3(padded_logits, padded_labels):.4f}   PyTorch {theirs:.4f}")
-print("property, padding changes nothing:", ignores_padding(smoothed_loss_v3))
-assert ignores_padding(smoothed_loss_v3), "only real labels count"
-assert torch.allclose(smoothed_loss_v3(padded_logits, padded_labels), theirs), "equal to PyTorch"
-
-# %% [markdown]
-# In class, this is a good place for a break.
+# makes a model pay for being too sure. (Padding is left out as in 11, with `ignore_index`.)
 #
 # ### Dropout
 #
-# **Dropout** sets numbers to 0 at random during training, each with probability `p`. No part can then
-# rely on one particular number of another part. When the model is used, nothing is dropped. So the next
-# part must get numbers of the same size on average in both cases.
+# **Dropout** sets numbers to 0 at random during training, each with probability `p`, so that no part can
+# rely on one particular number of another. When the model is used, nothing is dropped. So the next part
+# must get numbers of the same size on average in both cases.
 
 # %%
 def dropout_v1(x, p, training):
@@ -524,7 +468,8 @@ assert abs((theirs == 0).float().mean() - 0.3) < 0.03, "about 30 % zeros"
 # `nn.Dropout` does the same: zeros, and 2 divided by 0.7. Whether it drops is decided by the model's
 # **mode**: `model.train()` switches dropout on, `model.eval()` off. The paper puts dropout after each
 # sub-layer, before the addition, and after adding the positions (section 5.4). `helpers.model` has two
-# more, on the attention weights and inside feed-forward. Here is the list for one layer on each side.
+# more kinds of place, on the attention weights and inside feed-forward. Here is the list for one layer on
+# each side.
 
 # %%
 torch.manual_seed(0)
@@ -535,8 +480,11 @@ for name in places:
 assert len(places) == 1 + 4 + 6, "positions, four in the encoder layer, six in the decoder layer"
 
 # %% [markdown]
-# The classic mistake is to forget `eval()` when scoring. Nothing fails, the numbers are only worse. A
-# property finds it: the same question twice must get the same answer.
+# `positions` (one module for both sides) and `add_and_norm` are the paper's places; `attention` and
+# `feed_forward` are the further ones.
+#
+# The classic mistake is to forget `eval()` when scoring: the numbers are only worse. A property finds it:
+# the same question twice must get the same answer.
 
 # %%
 src, tgt = torch.tensor([[4, 5, 6, 7]]), torch.tensor([[1, 6, 7]])  # (B, S), (B, T)
@@ -555,56 +503,60 @@ print("after eval():  repeatable", repeatable(small))
 assert repeatable(small), "in eval mode the same question gets the same answer"
 
 # %% [markdown]
-# `eval_mode` in `helpers` switches to `eval()` and afterwards back. Stage 35 shows what the mistake
-# costs.
+# `eval_mode` in `helpers` switches to `eval()` and afterwards back.
 #
 # ### Weight decay
 #
 # **Weight decay** pulls every parameter a little towards 0 in each step. The old way adds `decay · w` to
-# the gradient. With SGD that is what is meant. With Adam? Take one parameter `w = 10`, gradient 1 and
-# learning rate 0.1, and try three strengths.
+# the gradient, which suits SGD. With Adam? Take `w = 10`, gradient 1, rate 0.1 and three strengths.
 
 # %%
 w, gradient = torch.tensor([10.0]), torch.tensor([[1.0]])
 after_step = {}
 for kind in [torch.optim.Adam, torch.optim.AdamW]:
-    moved = [by_torch(kind, w, gradient, lr=0.1, weight_decay=d).item() for d in (0.0, 0.1, 1.0)]
-    after_step[kind.__name__] = [round(number, 4) for number in moved]
+    places_after = [by_torch(kind, w, gradient, lr=0.1, weight_decay=d).item() for d in (0.0, 0.1, 1.0)]
+    after_step[kind.__name__] = [round(number, 4) for number in places_after]
     print(f"{kind.__name__:6} decay 0, 0.1, 1 -> w =", after_step[kind.__name__])
 by_hand = [10 * (1 - 0.1 * decay) - 0.1 for decay in (0.0, 0.1, 1.0)]
 print("by hand                     =", [round(number, 3) for number in by_hand])
+print(f"0.998 to the 346th = {0.998**346:.2f}")
 assert max(after_step["Adam"]) - min(after_step["Adam"]) < 1e-4, "the fault: Adam divides the decay away"
 assert all(math.isclose(a, b, rel_tol=1e-5) for a, b in zip(by_hand, after_step["AdamW"], strict=True))
 
 # %% [markdown]
-# With Adam all three strengths do the same in this step: decay 0.1 makes the gradient 1 + 1 = 2, and
-# Adam's first step is the learning rate, whatever the gradient. `AdamW` keeps the decay out of the
-# averages: it multiplies `w` by `1 - lr · decay` and then takes Adam's step. By hand: 10 · 0.99 - 0.1 =
-# 9.8. The paper names no weight decay; the measurements below use AdamW.
+# With Adam all three do the same in this step: decay 0.1 makes the gradient 1 + 1 = 2, and Adam's first
+# step is the learning rate all the same. `AdamW` keeps the decay out of the averages: it multiplies `w`
+# by `1 - lr · decay` and then takes Adam's step. By hand, with decay 0.1: 10 · 0.99 - 0.1 = 9.8.
+#
+# In 11 the right loop needed decay 1 to write lengths that it had not seen. At its peak rate of 0.002
+# each step multiplies by 0.998: a parameter that no gradient holds up is halved in 346 steps, and only
+# what the loss keeps asking for stays. The paper names no weight decay; the measurements below use AdamW.
+#
+# In class, a new lesson can begin here.
 #
 # ## Stage 35 - Too sure of itself
 #
-# You have the whole recipe. What is missing is the answer to a question that is often asked: **how does a
-# Transformer avoid the overfitting that softmax is blamed for?** Overfitting means: right on the
-# sentences trained on, worse on others. And the complaint about softmax is that its largest share comes
-# too close to
-# 1. Start with four answers over three symbols, all right in training. On new sentences one label in four
-#    turns out otherwise: the world is noisy.
+# You have the whole recipe. What is missing is an answer: **how does a Transformer avoid the overfitting
+# that softmax is blamed for?** Overfitting means: right on the sentences trained on, worse on others. And
+# the complaint about softmax is that its largest share comes too close to one.
+#
+# Start with four answers over three symbols, all right in training. On new sentences one label in four
+# turns out otherwise.
 
 # %%
 four = torch.tensor([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 2.0], [2.0, 0.0, 0.0]])  # (N, V)
 train_labels, new_labels = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 1, 2, 1])  # (N,) each
 for c in [0.5, 1, 2, 4]:
-    largest = (c * four).softmax(dim=-1).max().item()
-    right = ((c * four).argmax(dim=-1) == new_labels).float().mean().item()
-    losses = [nn.functional.cross_entropy(c * four, y).item() for y in (train_labels, new_labels)]
-    print(f"logits times {c:3}: largest share {largest:.3f}   new labels right {right}   "
-          f"loss in training {losses[0]:.3f}, on new labels {losses[1]:.3f}")  # fmt: skip
+    sureness = (c * four).softmax(dim=-1).max().item()
+    right_share = ((c * four).argmax(dim=-1) == new_labels).float().mean().item()
+    two = [nn.functional.cross_entropy(c * four, y).item() for y in (train_labels, new_labels)]
+    print(f"logits times {c:3}: largest share {sureness:.3f}  loss {two[0]:.3f}, on new labels {two[1]:.3f}")
+    assert right_share == 0.75, "multiplying the logits changes no answer"
 
 # %% [markdown]
-# Multiplying the logits changes no answer: three of four new labels are right each time. But the loss in
-# training falls. So training has a reason to make the logits larger even when all answers are right. On
-# the new labels the loss turns and rises. Draw it, with the smoothed loss, and look for a lowest point.
+# Three of four new labels are right each time. But the loss in training falls: training has a reason to
+# make the logits larger even when all answers are right. Draw it, with the smoothed loss, and look for a
+# lowest point.
 
 # %%
 factors = [k / 10 for k in range(1, 61)]
@@ -635,14 +587,15 @@ plots.show(
 )
 
 # %% [markdown]
-# The plain training loss only falls. The smoothed one has a lowest point, where the shares are those of
-# the smoothed label, and rises after it. So it is the *loss* that asks for larger logits. The softmax is
-# the same in all three curves.
+# The plain training loss only falls. The smoothed one is lowest where the shares are those of the
+# smoothed label, 0.933 and twice 0.033: the ratio is 28, its logarithm 3.33, and the logits are 2 apart,
+# so the factor is 1.67. On the new labels it is 0.75 and twice 0.125, and the factor `log 6 / 2` = 0.9.
+# So it is the *loss* that asks for larger logits. The softmax is the same in all three curves.
 #
 # ### How far confidence and truth are apart
 #
 # The share that a model gives its answer is its **confidence**. A model is **calibrated** when it is
-# right in 90 % of the cases in which its confidence is 90 %. Take five answers: two with confidence 0.9,
+# right in 90 % of the cases with confidence 90 %. Take five answers: two with confidence 0.9,
 # of which one is right, and three with confidence 0.6, all right. A first try compares the averages.
 
 # %%
@@ -662,11 +615,11 @@ assert calibration_v1(confidence, right) < 0.1, "the fault: too sure here and to
 # That looks calibrated, and is not. At 0.9 only half are right: 0.4 too sure. At 0.6 all are: 0.4 too
 # unsure. The two cancel. The mend: sort the answers into bins by their confidence, compare within each
 # bin, and weight each bin by its number of answers: 2/5 · 0.4 + 3/5 · 0.4 = 0.4. This is the **expected
-# calibration error** (Guo and others, 2017).
+# calibration error**, as Guo and others (2017) use it.
 
 # %%
 def calibration_v2(confidence, right, n_bins=10):
-    bins = (confidence * n_bins).long().clamp(max=n_bins - 1)  # new: (N,)
+    bins = (confidence * n_bins).long().clamp(max=n_bins - 1)  # new: (N,); 1.0 is in the last bin
     error = 0.0
     for b in bins.unique():  # new
         here = bins == b  # (N,)
@@ -679,7 +632,6 @@ stages.show_changes(calibration_v1, calibration_v2)
 print(f"version 2 {calibration_v2(confidence, right):.2f}")
 assert math.isclose(calibration_v2(confidence, right), 0.4, rel_tol=1e-5), "as by hand"
 
-# %%
 logits_of_many = 3 * torch.rand(500, 8, generator=torch.Generator().manual_seed(0))  # (N, V)
 labels_of_many = torch.randint(8, (500,), generator=torch.Generator().manual_seed(1))  # (N,)
 share, answer = logits_of_many.softmax(dim=-1).max(dim=-1)  # (N,) each
@@ -690,9 +642,8 @@ print("equal to the helper that measures the boards: True")
 # %% [markdown]
 # ### Few sentences with wrong labels
 #
-# Now the experiment. The task is `reverse` from the scoreboard, which two layers solve. Make it hard to
-# learn well: 200 sentences only, and one label in five is thrown away and drawn anew from the 8 symbols.
-# The training goes over the same sentences again and again.
+# Now the experiment. The task is `reverse`, which two layers solve. Make it hard: 200 sentences only, and
+# one label in five is thrown away and drawn anew from the 8 symbols.
 
 # %%
 def noisy(labels, share, generator):
@@ -700,50 +651,42 @@ def noisy(labels, share, generator):
     return torch.where(torch.rand(labels.shape, generator=generator) < share, drawn, labels)
 
 
-# %%
 generator = torch.Generator().manual_seed(0)
 x, true_y = scoreboard.TASKS["reverse"].draw(200, generator)  # (N, S) each
 y = noisy(true_y, 0.2, generator)  # (N, S)
-print("sentence     ", x[1].tolist())
-print("true labels  ", true_y[1].tolist())
-print("noisy labels ", y[1].tolist())
+for name, symbols in [("sentence", x), ("true labels", true_y), ("noisy labels", y)]:
+    print(f"{name:13}", symbols[1].tolist())
 assert torch.equal(y, experiments.sentences("reverse", 200, 0.2, seed=0)[1]), "as in the helper"
 
-# %%
 new_x, new_y, new_true = experiments.sentences("reverse", 1000, 0.2, seed=-1, held_out=True)
 print(f"labels that are still true: {(new_y == new_true).float().mean():.3f}")
 assert 0.8 < (new_y == new_true).float().mean() < 0.85, "0.8 + 0.2 / 8 = 0.825"
 
 # %% [markdown]
 # One in eight of the labels drawn anew hits the true symbol by chance, so 0.8 + 0.2 / 8 = 0.825 of all
-# labels are true. A model that has understood `reverse` is right in 0.825 of the cases, and its
-# confidence should be 0.825 as well. So calibration is measured on held-out sentences with *noisy*
-# labels, drawn like those in training: that is the only world the model was shown. Measured with true
-# labels, the perfect model would seem too unsure. Accuracy is given for both.
+# labels are true. That is what a perfect model scores on new sentences with noisy labels, and its
+# confidence should be 0.825 as well. In training, accuracy above 0.825 is noise learned by heart.
+# Accuracy and calibration are measured with *noisy* labels here, the only world that the model was shown.
 #
-# Train three models now: without any remedy, with smoothing 0.2, and with dropout 0.1. The loop is
-# `train_noisy` in `helpers/experiments/training_that_generalises.py`: AdamW, a warm-up, clipping, and
-# nothing you have not seen. Look at what each model scores where.
+# Train three models now (about twenty seconds). The loop is `train_noisy` in
+# `helpers/experiments/training_that_generalises.py`: AdamW, a warm-up, then a rate that stays, and
+# clipping. The **gap** is the accuracy in training minus that on held-out sentences.
 
 # %% tags=["nbval-ignore-output"]
-live = {}
+live, columns = {}, ["training", "held out", "gap", "calibration error"]
 for row in ["nothing", "label smoothing 0.2", "dropout 0.1"]:
     live[row] = experiments.generalisation(experiments.REMEDIES[row], seed=0)
-    print(f"{row:20}", "  ".join(f"{name} {score:.2f}" for name, score in live[row].items()))
+    print(f"{row:20}", "  ".join(f"{name} {live[row][name]:.2f}" for name in columns))
 
-# %%
-for scores in live.values():
-    assert scores["held out"] < 0.8 < scores["training"], "all three learn more than there is to know"
-assert live["nothing"]["training"] > 0.95 and live["nothing"]["gap"] > 0.2, "it should learn by heart"
+for row in ["nothing", "label smoothing 0.2"]:
+    assert live[row]["held out"] < 0.8 < 0.9 < live[row]["training"], "more than there is to know"
 assert live["nothing"]["calibration error"] > 0.15 > live["label smoothing 0.2"]["calibration error"]
-assert live["dropout 0.1"]["gap"] < live["nothing"]["gap"] - 0.1, "dropout should narrow the gap"
-print("without a remedy the model learns the noise by heart, and is far too sure of itself")
+assert live["nothing"]["gap"] > max(0.2, live["dropout 0.1"]["gap"] + 0.05), "dropout should narrow it"
 
 # %% [markdown]
-# Without a remedy, the model is right on nearly all labels it was trained on, the wrong ones included. On
-# new sentences it is far below 0.825. And its confidence? A **reliability diagram** shows it: one point
-# for each bin, its confidence to the right, its accuracy upwards. A calibrated model lies on the
-# diagonal; below the diagonal it is too sure.
+# Without a remedy, the model is right on nearly all labels it was trained on, the wrong ones included.
+# And its confidence? A **reliability diagram** shows it: one point for each bin, its confidence to the
+# right, its accuracy upwards. A calibrated model lies on the dashed diagonal; below it, it is too sure.
 
 # %%
 def reliability(model, x, y):
@@ -753,20 +696,21 @@ def reliability(model, x, y):
     kept = [b for b in range(10) if (bins == b).float().mean() > 0.01]  # bins with 1 % of the answers or more
     return [[values[bins == b].mean().item() for b in kept] for values in (share, right)]
 
-
 # %% tags=["nbval-ignore-output"]
-points = {"calibrated": ([0.2, 1.0], [0.2, 1.0])}
+points = {}
 for row in live:
-    model = experiments.train_noisy("reverse", 0, **experiments.REMEDIES[row])  # kept from the cell above
-    points[row] = reliability(model, new_x, new_y)
+    kept_model = experiments.train_noisy("reverse", 0, **experiments.REMEDIES[row])  # kept by the helper
+    points[row] = reliability(kept_model, new_x, new_y)
 fig = plots.curves(points, xlabel="confidence", ylabel="accuracy", title="New sentences, noisy labels")
-plots.show(fig, alt="Reliability diagram. Without a remedy the line runs far below the diagonal. With label "
-    "smoothing and with dropout it runs near the diagonal.")  # fmt: skip
+fig.axes[0].plot([0.2, 1], [0.2, 1], color="black", linestyle="--")
+fig.axes[0].set_aspect("equal")
+plots.show(fig, alt="Reliability diagram with a dashed diagonal. Without a remedy the line runs far below "
+    "the diagonal. With label smoothing it runs mostly above it, and with dropout close to it.")  # fmt: skip
 
 # %% [markdown]
 # Without a remedy the whole line lies below the diagonal: where the model says 0.99, about three in four
-# are right. With smoothing the line lies a little above the diagonal, too unsure, and at its upper end a
-# little below. The line of dropout lies between the two.
+# are right. With smoothing it lies above, too unsure, and at its upper end a little below. That of
+# dropout lies close to the diagonal, mostly a little below.
 #
 # And the mistake from stage 34, forgotten `eval()`: score the model with dropout in training mode.
 
@@ -778,113 +722,119 @@ with torch.no_grad():
         dropped.train(mode)
         scores_by_mode[mode] = (dropped(new_x).argmax(dim=-1) == new_true).float().mean().item()
         print("train mode" if mode else "eval mode ", f"accuracy on true labels {scores_by_mode[mode]:.2f}")
-
-# %%
 assert scores_by_mode[True] < scores_by_mode[False] - 0.02, "in training mode the score should be worse"
-print("scored in training mode, the same model looks worse than it is")
 
 # %% [markdown]
 # ## The scoreboard
 #
-# One seed is no comparison. The board has every remedy at several strengths, with three seeds, measured
-# by `python -m helpers.experiments remedies`. The last three rows are not remedies but controls: more
-# sentences, and labels without noise. "Stopped early" keeps the model that had the lowest loss on 100
-# further sentences, tried every 25 steps. "Temperature" takes the model without a remedy and divides its
-# logits by one number, chosen on those 100 sentences. All labels are noisy, but for one column and the
-# last row. Read the column `gap` from top to bottom, then `calibration error`; in both, pale is good.
-# Last, check what each remedy costs on held-out sentences.
+# One seed is no comparison. The board has each remedy at several strengths, with three seeds (`python -m
+# helpers.experiments remedies`). First those that act in each step. In `gap` and `calibration error` pale
+# is good. Then compare `held out`, an accuracy, with `confidence`: where that is higher, a model is too
+# sure.
 
 # %%
 board = scoreboard.recorded("remedies")
-fig = plots.scoreboard(board, title="200 sentences, one label in five drawn anew", scale="0 to 1")
-plots.show(
-    fig,
-    alt="Heat map of remedies by five measures. The gap is wide without a remedy, with label smoothing and "
-    "with temperature, and narrow with more sentences or early stopping. The calibration error is smallest "
-    "more sentences and dropout 0.3, and large without a remedy, with smoothing 0.4 and with weight decay 5.",
-)
+columns_shown = ["held out", "confidence", "gap", "calibration error"]
+chosen = {row: {name: scores[name] for name in columns_shown} for row, scores in board.items()}
+in_each_step = [row for row in board if row.startswith(("nothing", "label", "dropout", "weight"))]
+fig = plots.scoreboard({row: chosen[row] for row in in_each_step}, scale="share of labels, or error",
+                       title="200 sentences, one label in five drawn anew")  # fmt: skip
+plots.show(fig, alt="Heat map of remedies by four measures. The gap is widest without a remedy, hardly "
+    "narrower with label smoothing, and narrowest with weight decay 5. The calibration error is large "
+    "without a remedy, with weight decay 0.01, label smoothing 0.4 and weight decay 5.")  # fmt: skip
 
 # %% [markdown]
-# Go through it by question. (A gap of -0.00 means: a hair better on new sentences.)
+# **Which remedies narrow the gap?** Weight decay 2 and 5, and they raise held-out accuracy with every
+# seed; 5 narrows it most. Dropout does too. In 400 steps 0.3 and 0.5 cost accuracy; in 1,200 steps 0.3
+# does not, and its gap stays narrow. Label smoothing narrows it by a few hundredths, and raises accuracy
+# a little.
 #
-# **Which remedies narrow the gap?** More sentences close it. Stopping early and weight decay 2 narrow it
-# and raise held-out accuracy with every seed. Dropout 0.1 narrows it too; its accuracy overlaps with that
-# of no remedy. Label smoothing leaves the gap wide, though held-out accuracy rises a little with its
-# strength.
+# **Which mend the confidence?** Smoothing 0.1 and 0.2, every dropout, weight decay 2. Smoothing 0.4 and
+# weight decay 5 overshoot: right more often than without, and far too *unsure*. Weight decay 0.01,
+# PyTorch's default for AdamW, changes nothing that shows.
 #
-# **Which mend the confidence?** Nearly all, at the right strength. Smoothing 0.1 and 0.2 help a lot. At
-# 0.4 the error is nearly as large as without a remedy, now because the model is too *unsure*. Weight
-# decay 5 is the worst row of all, for the same reason. Temperature does about as well as the best
-# smoothing, and cannot change a single answer.
-#
-# **Which do little or harm?** Weight decay 0.01, PyTorch's default for AdamW, changes nothing that shows.
-# Dropout 0.3 and 0.5 have narrow gaps because they learn less in 400 steps: held-out accuracy falls. With
-# more steps they might not; that was not tried. The smaller model learns far less and is still too sure.
+# Now other means, and controls. "Stopped early" keeps the model with the lowest loss on 100 further
+# sentences, tried every 25 steps. "Temperature" divides the logits of the model without a remedy by one
+# number, the one with the lowest loss on those 100: it is the factor of the picture above, upside down,
+# and changes no answer. "300 sentences" is the control for both: it trains on the 100 as well.
 
 # %%
-for row, scores in board.items():
-    accuracy, error = scores["held out"], scores["calibration error"]
-    print(f"{row:24} gap {min(scores['gap']):5.2f} to {max(scores['gap']):5.2f}   "
-          f"held out {min(accuracy):.2f} to {max(accuracy):.2f}   "
-          f"calibration error {min(error):.2f} to {max(error):.2f}")  # fmt: skip
+others = ["nothing"] + [row for row in board if row not in in_each_step]
+fig = plots.scoreboard({row: chosen[row] for row in others}, scale="share of labels, or error",
+                       title="Other means, and controls")  # fmt: skip
+plots.show(fig, alt="Heat map of other means by the same measures. Stopping early narrows the gap, "
+    "temperature leaves it. 2000 sentences, and 200 without noise, have no gap and hardly an error; 50 "
+    "without noise have a wide gap and a large error.")  # fmt: skip
 
+# %% [markdown]
+# Stopping early narrows the gap far more than 300 sentences do; in accuracy the two overlap. The smaller
+# model learns far less, and is still too sure. 2,000 sentences close the gap in spite of the noise.
+# Without noise 200 are enough, and 50 are not.
+
+# %%
 bare = board["nothing"]
-for row in ["stopped early", "weight decay 2", "600 sentences", "2000 sentences"]:
+for row in ["stopped early", "weight decay 2", "weight decay 5", "dropout 0.3, 1200 steps", "2000 sentences"]:
     assert min(board[row]["held out"]) > max(bare["held out"]), "these raise accuracy with every seed"
-    assert max(board[row]["gap"]) < min(bare["gap"]), "and narrow the gap"
+    assert max(board[row]["gap"]) < min(bare["gap"]) - 0.1, "and narrow the gap"
 for row in ["label smoothing 0.1", "label smoothing 0.2", "label smoothing 0.4"]:
-    assert min(board[row]["gap"]) > 0.2, "label smoothing leaves the gap wide"
-for row in ["label smoothing 0.1", "label smoothing 0.2", "dropout 0.1", "temperature", "stopped early"]:
+    assert min(bare["gap"]) - 0.06 < max(board[row]["gap"]) < min(bare["gap"]), "a few hundredths"
+for row in ["label smoothing 0.1", "label smoothing 0.2", "dropout 0.1", "dropout 0.3", "dropout 0.5",
+            "weight decay 2", "temperature", "stopped early"]:  # fmt: skip
     assert max(board[row]["calibration error"]) < min(bare["calibration error"]) / 2, "less than half"
 for row in ["label smoothing 0.4", "weight decay 5"]:
-    assert min(board[row]["calibration error"]) > 0.2, "too much of it harms"
-assert max(board["dropout 0.3"]["held out"]) < min(bare["held out"]), "too much dropout for 400 steps"
+    assert max(board[row]["confidence"]) < min(board[row]["held out"]) - 0.15, "too unsure"
+for row in ["nothing", "one layer, half as wide", "50 sentences, no noise"]:
+    assert min(board[row]["confidence"]) > max(board[row]["held out"]) + 0.1, "too sure"
+assert max(board["stopped early"]["gap"]) < min(board["300 sentences"]["gap"]) - 0.1, "more than 100 do"
+assert max(board["dropout 0.3"]["held out"]) < min(bare["held out"]), "too few steps for it"
+for row in ["200 sentences, no noise", "nothing", "temperature"]:
+    print(f"{row:24} calibration error {max(board[row]['calibration error']):.3f} or less")
 
 # %% [markdown]
-# So how does a Transformer avoid the overfitting that softmax is blamed for? Not by another softmax: it
-# is the same in every row. With the same softmax the calibration error goes from well under 0.01, with no
-# noise, to over 0.3. What differs is the data and the training. Above all it takes enough sentences;
-# then, as far as they are missing, the end of training at the right time, and a remedy at the right
-# strength. And two things are to be kept apart: the gap, and being too sure. Smoothing and temperature
-# mend the second alone.
+# So how does a Transformer avoid the overfitting that softmax is blamed for? The softmax is the same in
+# every row but `temperature`, and the calibration error runs from 0.001 without noise to 0.23 without a
+# remedy. So it is not the softmax that decides. It plays a part: it never gives exactly 1, so the
+# cross-entropy always has something to gain. What decides is data and training: true labels, or enough
+# sentences for the wrong ones to average out; then the end of training at the right time, and a remedy at
+# the right strength. Keep the gap and the confidence apart: temperature mends the second alone, weight
+# decay 5 the first. (Choose a strength on sentences that are neither trained on nor reported.)
 #
-# Does the same hold on another task at another rate? Here is `count` with 200 sentences, at twice the
-# learning rate (`python -m helpers.experiments remedies_on_count`).
+# Does this hold at another rate, and on another task? Here is `reverse` at twice the rate, and `count` at
+# that rate (`python -m helpers.experiments remedies_again`).
 
 # %%
-second = scoreboard.recorded("remedies_on_count")
-for row, scores in second.items():
-    gap, error = scores["gap"], scores["calibration error"]
-    print(f"{row:20} gap {min(gap):.2f} to {max(gap):.2f}   error {min(error):.2f} to {max(error):.2f}")
-assert max(second["label smoothing 0.4"]["calibration error"]) < 0.1, "about right here"
-assert min(second["label smoothing 0.1"]["calibration error"]) > 0.15, "too little here"
-assert max(second["temperature"]["calibration error"]) < min(second["nothing"]["calibration error"]) / 2
-fig = plots.scoreboard(second, title="Count, 200 sentences, rate 0.002", scale="0 to 1")
-plots.show(fig, alt="Heat map of six rows by five measures on count. Stopping early narrows the gap most.")
+again = scoreboard.recorded("remedies_again")
+chosen = {row: {name: scores[name] for name in columns_shown} for row, scores in again.items()}
+fig = plots.scoreboard(chosen, title="200 sentences, rate 0.002", scale="share of labels, or error")
+plots.show(fig, alt="Heat map of two tasks by the same measures. On reverse smoothing 0.1 has a smaller "
+    "calibration error than 0.4, on count it is the other way round. Temperature has a small one on both.")
+error = {row: scores["calibration error"] for row, scores in again.items()}
+assert max(error["reverse, label smoothing 0.1"]) < min(error["reverse, label smoothing 0.4"]), "as before"
+assert max(error["count, label smoothing 0.4"]) < min(error["count, label smoothing 0.1"]), "the other way"
+for row in ["nothing", "label smoothing 0.1", "label smoothing 0.4", "temperature"]:
+    assert min(again[f"count, {row}"]["gap"]) > max(again[f"reverse, {row}"]["gap"]), "a wider gap on count"
+assert min(again["count, 200 sentences, no noise"]["gap"]) > 0.05, "too few without noise as well"
 
 # %% [markdown]
-# `count` is harder to learn from 200 sentences, so everything is worse. The pattern holds where it says
-# what a remedy does: smoothing leaves the gap wide and mends the confidence, dropout narrows the gap,
-# stopping early narrows it most, and temperature mends the confidence alone. But the right strength is
-# another one. Smoothing 0.1 is too little here, and 0.4, too much on `reverse`, is about right. There is
-# no strength that suits all tasks: measure it.
+# On `reverse` the rate changes little: smoothing 0.1 helps, and 0.4 is too unsure. `count` is harder, and
+# the gap is wider in each of the four rows. There 0.1 is too little, and 0.4 about right. So the right
+# strength depends on the task: measure it. What a remedy does is the same: smoothing hardly moves the
+# gap, dropout and stopping early narrow it. And on `count` 200 sentences are too few even without noise.
 #
+# %% [markdown]
 # ### A solved task
 #
-# Now the counter-example: 10,000 sentences, no noise, two tasks that are solved without any remedy
-# (`python -m helpers.experiments solved`). There is nothing to mend. Look at what the remedies do to the
-# calibration error.
+# Now the counter-example: 10,000 sentences, no noise, two tasks that are solved without any remedy, or
+# nearly (`python -m helpers.experiments solved`). What do the remedies do to the calibration error?
 
 # %%
 solved = scoreboard.recorded("solved")
-for row, scores in solved.items():
-    print(f"{row:20}", "  ".join(f"{min(s):.3f} to {max(s):.3f}" for s in scores.values()))
-bare = {name: max(scores) for name, scores in solved["nothing"].items()}
+bare_solved = {name: max(scores) for name, scores in solved["nothing"].items()}
 for strength, error in [("0.1", 0.06), ("0.4", 0.25)]:
     row = solved[f"label smoothing {strength}"]
     for task in ["reverse", "count"]:
-        assert min(row[f"{task}, calibration error"]) > max(error, bare[f"{task}, calibration error"])
-fig = plots.scoreboard(solved, title="Enough sentences, no noise", scale="0 to 1")
+        assert min(row[f"{task}, calibration error"]) > max(error, bare_solved[f"{task}, calibration error"])
+fig = plots.scoreboard(solved, title="Enough sentences, no noise", scale="share of labels, or error")
 plots.show(
     fig,
     alt="Heat map of five rows on two solved tasks. All are right on nearly all held-out labels. The "
@@ -892,23 +842,23 @@ plots.show(
 )
 
 # %% [markdown]
-# All rows are right as often as without a remedy, within a hundredth or two, so there is nothing to gain.
-# Without a remedy, `reverse` is calibrated almost perfectly: it says nearly 1 and is right. Label
-# smoothing makes exactly that wrong. It asks for a confidence of 0.9 + 0.1 / 8 = 0.9125 where the truth
-# is 1, so the error is near 0.09; at 0.4 it is near 0.35. A model that is right should be allowed to be
-# sure. Dropout 0.1 adds a little error too, . Temperature does no harm.
+# On `reverse` all rows are right; on `count` they differ by a hundredth or less. Without a remedy, the
+# model says nearly 1 and is right. Label smoothing makes that wrong: it asks for a confidence of 0.9 +
+# 0.1 / 8 = 0.9125 where the truth is 1, so the error is near 0.09. Dropout 0.1 adds 0.01 on `reverse` and
+# some hundredths on `count`.
 #
-# That is no case against smoothing in translation, where no model is always right. It is one for
-# measuring.
+# That is no case against smoothing in translation, where no model is always right. Section 5.4 reports
+# worse perplexity, and better accuracy and BLEU.
 #
 # ## Put it into the whole model
 #
-# Now the recipe on the encoder-decoder of 10, with `reverse` as a sequence task as in 11.
-# `helpers.training.train` does what you have built today: Adam with the paper's settings, warm-up and
-# decay of the rate, clipping, smoothed labels. It takes pairs of token ids, and shows a progress bar.
+# Now the recipe on the encoder-decoder of 10, with `reverse` as a sequence task and `train` as in 11. New
+# is `average_last=3`: at the end, each parameter becomes its mean over the ends of the last three epochs.
+# Section 6.1 of the paper averages the last five checkpoints of its base models.
 #
-# One thing is new, `average_last=3`: at the end, each parameter becomes its mean over the ends of the
-# last three epochs, passes over the pairs. Section 6.1 of the paper averages the last five checkpoints.
+# The smoothed loss is lowest for a model whose shares are the smoothed label. With 14 symbols, four of
+# them special, that is 0.907 for the right one and 0.007 for each of 13 others: -(0.907 · log 0.907 + 13
+# · 0.007 · log 0.007) = 0.55, the dashed line.
 
 # %%
 def pairs(n, seed, held_out=False):
@@ -918,64 +868,55 @@ def pairs(n, seed, held_out=False):
     return list(zip(*ids, strict=True))
 
 
-# %% tags=["nbval-ignore-output"]
 torch.manual_seed(0)
-model = scoreboard.small_transformer(dropout=0.0)
+whole = scoreboard.small_transformer(dropout=0.0)
+best_shares = smooth(torch.tensor([0]), whole.output.weight.shape[0])  # (N, V)
+lowest_loss = -(best_shares * best_shares.log()).sum().item()
+print(f"{best_shares.shape[1]} symbols; the smoothed loss cannot fall below {lowest_loss:.2f}")
+
+# %% tags=["nbval-ignore-output"]
 recipe = TrainingConfig(epochs=5, max_tokens=1000, peak_lr=4e-3, warmup_steps=100, average_last=3)
-history = train(model, pairs(4000, seed=0), recipe, valid=pairs(300, seed=1, held_out=True))
+history = train(whole, pairs(4000, seed=0), recipe, valid=pairs(300, seed=1, held_out=True))
+assert lowest_loss < history.loss[-1] < lowest_loss + 0.1, "it should level off close to this line"
 fig = plots.training_curves(history, title="The whole model on reverse")
-plots.show(fig, alt="Three curves over the steps. The training loss levels off well above 0, the validation "
-    "loss falls below it. Teacher-forced accuracy rises to 1. The rate rises and falls.")  # fmt: skip
+fig.axes[0].axhline(lowest_loss, color="black", linestyle="--")
+plots.show(fig, alt="Three pictures over the steps. The training loss levels off at a dashed line, the "
+    "validation loss falls below it. Teacher-forced accuracy rises to 1. The rate rises and falls.")
 
 # %% [markdown]
-# The training loss levels off well above 0 although nearly all labels are right: even a perfect model
-# pays for the smoothing. The validation loss is measured without it.
-#
-# Teacher-forced accuracy alone can be a leak, as 11 has shown. So let the model write freely.
+# The training loss levels off at the dashed line: even a model that is right pays for the smoothing.
+# Teacher-forced accuracy can be a leak, as 11 has shown. So let the model write freely.
 
 # %%
 test = scoreboard.sequence_batch(
     scoreboard.SEQUENCE_TASKS["reverse"], 200, torch.Generator().manual_seed(7), held_out=True
 )
-forced, free = scoreboard.teacher_forced(model, test), scoreboard.free_running(model, test)
-print("more than 9 in 10 right:  teacher-forced", forced > 0.9, "  free-running, whole sentences", free > 0.9)
-assert forced > 0.95 and free > 0.9, "the recipe should train the whole model"
-
-# %%
-n_symbols = model.output.weight.shape[0]
-perfect = smooth(torch.tensor([0]), n_symbols)  # (N, V): what a perfect model says
-lowest = -(perfect * perfect.log()).sum().item()
-print(f"the smoothed loss of a perfect model over {n_symbols} symbols is {lowest:.2f}")
-assert history.loss[-1] > lowest - 0.01, "no model can be below"
+forced, free = scoreboard.teacher_forced(whole, test), scoreboard.free_running(whole, test)
+print("more than 8 in 10 right:  teacher-forced", forced > 0.8, "  free-running", free > 0.8)
+assert forced > 0.95 and free > 0.8, "the recipe should train the whole model"
 
 # %% [markdown]
-# It writes what it should. The last line is the level at which the training loss must stay.
-#
 # ### What 13 uses, and why
 #
-# | setting in 13 | value, grammar / Multi30k | why | seen in |
-# |---|---|---|---|
-# | Adam's betas, eps | 0.9, 0.98, 1e-9 | the paper's | stage 32 |
-# | peak and warm-up | 0.01, 200 steps / 0.0015, 800 steps | a large rate needs the warm-up | stage 33 |
-# | norm | pre-norm / post-norm | pre-norm bears large rates | stage 33 |
-# | clipping | length 1 | holds back a batch that stands out | stage 32 |
-# | label smoothing | 0.1 | the logits stop growing | stages 34 and 35 |
-# | dropout | 0 / 0.2 | enough sentences / few for the model's size | the scoreboard |
-# | weight decay | none | the paper names none | stage 34 |
-# | average of the last epochs | 3 / 5 | the paper's section 6.1 | this section |
+# Notebook 13 trains on a small grammar, and on Multi30k, a collection of real sentences.
 #
-# Clipping and averaging were built or used today, and not compared.
+# | setting in 13 | grammar / Multi30k | why | seen in |
+# |---|---|---|---|
+# | peak and warm-up | 0.01, 200 steps / 0.0015, 800 steps | without, a large rate can fail | stage 33 |
+# | norm | pre-norm / post-norm | pre-norm bears larger rates / the paper's | stage 33 |
+# | label smoothing | 0.1 | the paper's; on a solved task it costs calibration | "A solved task" |
+# | dropout | 0 / 0.2 | not measured here; 0.1 and 0.3 were | the scoreboard |
 #
 # ## Recap
 #
 # 1. Adam gives each parameter a step of its own size. With bias correction, the first one is the learning
-#    rate itself, whatever the gradient.
-# 2. Warm-up decides in one setting here: six post-norm layers at rate 0.008 fail without it and learn
-#    with 20 steps of it. Pre-norm needs none.
-# 3. Cross-entropy rewards larger logits even when all answers are right. That, with few or noisy labels,
-#    makes a model too sure. The softmax is the same in all rows of the board.
-# 4. More sentences close the gap. Stopping early and a fitting weight decay narrow it. Smoothing and
-#    temperature mend the confidence and leave the gap. Too much of a remedy harms.
+#    rate itself, whatever the size of the gradient, as long as it is not 0.
+# 2. Warm-up decides at large rates. Six post-norm layers fail without it from 0.008 on, pre-norm at
+#    0.032; at rates where both learn it changes nothing that shows.
+# 3. Cross-entropy rewards larger logits even when all answers are right. With wrong labels that are
+#    learned by heart, or with too few sentences, that makes a model too sure.
+# 4. Enough sentences or true labels close the gap. Stopping early, dropout and weight decay narrow it;
+#    temperature mends the confidence alone. Too much of a remedy spoils the confidence or the accuracy.
 # 5. On a solved task there is nothing to mend, and label smoothing makes the model too unsure.
 #
 # ## Exercises
@@ -993,8 +934,8 @@ after_one_step = [1.0, 1.0, 3.0]
 checks.adams_first_step(after_one_step)
 
 # %% [markdown]
-# **2. On paper.** Five symbols, the right one is symbol 2, and the share of smoothing is 0.2. Write the
-# smoothed target.
+# **2. On paper.** Five symbols, the right one is symbol 2, counted from 0, and the share of smoothing is
+# 0.2. Write the smoothed target.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -1032,8 +973,8 @@ checks.my_dropout(my_dropout)
 # %% [markdown]
 # **5. Find what is wrong.** This step runs and trains badly. Five things are needed, in the right order:
 # put the model into training mode, remove the old gradients, compute the new ones, clip them to length 1,
-# and take the step. The lines below miss one and have others in the wrong order. Write it so that it is
-# right.
+# and take the step. The lines below miss one and have others in the wrong order. Mend it, and return the
+# loss as they do.
 #
 # ```
 # loss = loss_of(model(x), y)
@@ -1041,6 +982,7 @@ checks.my_dropout(my_dropout)
 # loss.backward()
 # optimiser.step()
 # optimiser.zero_grad()
+# return loss
 # ```
 
 # %% tags=["exercise"]
@@ -1080,4 +1022,3 @@ checks.training_step(training_step)
 # Nothing. The model is complete and you know how to train it. What it lacks is a language.
 #
 # {{next}}
-

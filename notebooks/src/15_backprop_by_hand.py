@@ -12,8 +12,9 @@
 # in NumPy. You check every gradient in two ways, and then you train a whole encoder-decoder with nothing
 # else.
 #
-# - **You need**: the parts from [04 - Multi-head attention](04_multi_head.ipynb) to [08 - A stack of
-#   encoders](08_a_stack_of_encoders.ipynb), the decoder of `helpers/model.py`, and what a derivative is.
+# - **You need**: the parts from [04 - Multi-head attention](04_multi_head.ipynb) to
+#   [09 - The decoder](09_decoder.ipynb), the training of [11 - Training](11_training.ipynb), and what a
+#   derivative is.
 # - **It runs** in {{time}} on a laptop with two cores.
 # - **This notebook can be skipped in class.** Nothing later needs it.
 
@@ -27,7 +28,7 @@ import tracemalloc
 
 import numpy as np
 
-from helpers import checks, plots, stages
+from helpers import checks, plots
 
 # %% [markdown]
 # ## You are here
@@ -63,12 +64,13 @@ print("gradients   y:", grad_y, "  w:", grad_w, "  b:", grad_b, "  x:", grad_x)
 assert loss == 2.25 and grad_w.tolist() == [3, 6] and grad_x.tolist() == [9, -3], "redo it on paper"
 
 # %% [markdown]
-# Check the weights on paper: 3 times `x` is `[3, 6]`. The input `x` has a gradient too. It is what the
-# part *before* this one will need.
+# On paper: `grad_y` is 2 times 1.5, so 3. Then 3 times `x` is `[3, 6]`, and 3 times `w` is `[9, -3]`. The
+# input `x` has a gradient too. It is what the part *before* this one will need.
 #
 # Is it right? Ask the loss itself. Move one number up by a little and down by as much, and divide the
 # change of the loss by the way between. These are **central differences**. They need two forward passes
-# for each number, far too slow for training, but they know nothing of your formulas.
+# for each number, far too slow for training, but they know nothing of your formulas. (`np.ndindex` runs
+# through all places of an array.)
 
 
 # %% tags=["part"]
@@ -85,10 +87,6 @@ def slopes(loss, numbers, step=1e-5):
     return result
 
 
-# %% [markdown]
-# `np.ndindex` runs through all places of an array. Ask for the slopes of the tiny layer.
-
-# %% tags=["part"]
 print("slopes of w", slopes(lambda: (w @ x + b) ** 2, w).round(6))
 print("slopes of x", slopes(lambda: (w @ x + b) ** 2, x).round(6))
 assert np.allclose(slopes(lambda: (w @ x + b) ** 2, w), grad_w), "the slopes should equal the gradient"
@@ -136,8 +134,11 @@ assert np.allclose(bias_gradient(grad), bias_slopes), "the same property, mended
 # `named` collects parameters, or gradients, of a part and of the parts inside it. (`vars(self)` is the
 # dictionary of all attributes.)
 #
-# For the gradients of `Linear` let the shapes guide you. That of `weight` is `(d_out, d_in)`, and there
-# is one way to make this from `(rows, d_out)` and `(rows, d_in)`.
+# In `Linear`, each word alone gives the weight `grad` times `x`, as in the tiny layer. With several
+# outputs that is a table of products, `np.outer(grad[i], x[i])`. The weight is used by all words, so these
+# tables are summed. The product of `grad`, turned over by `swapaxes`, with `x` is that sum for one sentence,
+# and `.sum(axis=0)` adds the sentences. (One product of all rows would do. But NumPy spreads large products
+# over several threads, and for a model this small that costs more time than it saves.)
 
 
 # %% tags=["part"]
@@ -157,7 +158,7 @@ class Part:
 
 class Linear(Part):
     def __init__(self, rng, d_in, d_out, bias=True):
-        limit = np.sqrt(6 / (d_in + d_out))  # Xavier's rule
+        limit = np.sqrt(6 / (d_in + d_out))  # Xavier's rule, as in 10
         weight = rng.uniform(-limit, limit, (d_out, d_in))
         super().__init__(weight=weight, **({"bias": np.zeros(d_out)} if bias else {}))
 
@@ -166,8 +167,8 @@ class Linear(Part):
         return x @ self.parameters["weight"].T + self.parameters.get("bias", 0)  # (..., d_out)
 
     def backward(self, grad):
-        rows, x = grad.reshape(-1, grad.shape[-1]), self.x.reshape(-1, self.x.shape[-1])  # (rows, ...)
-        self.grads["weight"] = rows.T @ x  # (d_out, d_in)
+        tables = grad.swapaxes(-2, -1) @ self.x  # (..., d_out, d_in): one for each sentence
+        self.grads["weight"] = tables.reshape(-1, *tables.shape[-2:]).sum(axis=0)  # (d_out, d_in)
         if "bias" in self.parameters:
             self.grads["bias"] = bias_gradient(grad)  # (d_out,)
         return grad @ self.parameters["weight"]  # (..., d_in)
@@ -371,6 +372,7 @@ assert not np.allclose(one_way, tiny_slopes), "the fault: one way of two"
 # %% [markdown]
 # If `x` moves, the loss moves by both ways. So where a value is used twice, its gradients are **added**.
 # The parameters inside are right either way: only the part *before* the residual gets the wrong gradient.
+# `Residual` is the same as a part, with any other part inside.
 
 
 # %% tags=["part"]
@@ -380,11 +382,7 @@ def residual_gradient(grad, inner_backward):
 
 assert np.allclose(residual_gradient(tiny_grad, lambda g: 3 * g), tiny_slopes), "the same property, mended"
 
-# %% [markdown]
-# As a part, with any other part inside:
 
-
-# %% tags=["part"]
 class Residual(Part):
     def __init__(self, inner):
         super().__init__()
@@ -416,10 +414,11 @@ print("found ", norm_gradient_v1(row_grad, row_normed, 2.0)[0], "  slopes", row_
 assert not np.allclose(norm_gradient_v1(row_grad, row_normed, 2.0), row_slopes), "the fault: they move too"
 
 # %% [markdown]
-# Add 1 to all numbers of a row, and nothing changes, as the mean goes away. So the gradient of a row must
-# sum to 0. The slopes do, yours do not. Mean and deviation are made of `x` and bring two more terms. The
-# mean takes away the average of the gradient. The deviation takes away what points along the normed row.
-# With $\hat{x}$ for the normed row and $g$ for the gradient:
+# Two questions show what is missing. Add 1 to all numbers of the row: the mean goes away, so nothing
+# changes, and the gradient must sum to 0. The slopes do, yours do not. Now stretch the row: double the
+# distance of each number from the mean. The normed row is the same again. So moving along the normed row,
+# $\hat{x}$, changes nothing either, and the sum of gradient times $\hat{x}$ must be 0. The slopes give
+# -0.25 + 0.25 - 0.5 + 0.5 = 0, and yours -0.5 + 1 = 0.5. So take both parts out of the gradient $g$:
 #
 # $$\left( g - \text{mean}(g) - \hat{x} \cdot \text{mean}(g \cdot \hat{x}) \right) / \text{deviation}$$
 #
@@ -438,7 +437,8 @@ print("found ", norm_gradient(row_grad, row_normed, 2.0)[0], "  slopes", row_slo
 assert np.allclose(norm_gradient(row_grad, row_normed, 2.0), row_slopes), "the same property, mended"
 
 # %% [markdown]
-# Factor and summand are used by every row, so their gradients are summed like that of a bias.
+# In the part around it, factor and summand are used by every row, so their gradients are summed like that
+# of a bias.
 
 
 # %% tags=["part"]
@@ -453,10 +453,8 @@ class LayerNorm(Part):
         return self.normed * self.parameters["weight"] + self.parameters["bias"]  # (B, S, D)
 
     def backward(self, grad):
-        self.grads["weight"], self.grads["bias"] = (
-            bias_gradient(grad * self.normed),
-            bias_gradient(grad),
-        )  # (D,)
+        self.grads["weight"] = bias_gradient(grad * self.normed)  # (D,)
+        self.grads["bias"] = bias_gradient(grad)  # (D,)
         return norm_gradient(grad * self.parameters["weight"], self.normed, self.deviation)  # (B, S, D)
 
 
@@ -465,7 +463,6 @@ class LayerNorm(Part):
 # together here, to compare.)
 
 # %%
-stages.show_changes(norm_gradient_v1, norm_gradient)
 module, inner, norm = torch.nn.Module(), reference.FeedForward(4, 8), LayerNorm(4)
 module.inner, module.forward = inner, lambda x: x + inner(x)
 norm.parameters["weight"] += np.arange(4)
@@ -481,21 +478,29 @@ assert verdict(norm, torch.nn.LayerNorm(4), two_sentences), "layer normalisation
 #
 # Attention has two matrix products, and between them a softmax along each row. In a softmax every weight
 # depends on every score of its row. All these derivatives together are a matrix, the **Jacobian**:
-# `diag(w) - w wᵀ` for a row `w` of attention weights. Take the row 3/4, 1/4 again.
+# `diag(w) - w wᵀ` for a row `w` of attention weights. On the diagonal stands w (1 - w). Off it stands
+# minus the product of two weights: what one weight gains, the others lose. The two scores of stage 37 have
+# the weights 3/4 and 1/4. Their slopes are the judge: one row for each weight.
 
 # %% tags=["part"]
-row, grad_row = np.array([0.75, 0.25]), np.array([1.0, 0.0])  # (S,) each
+row, grad_row = softmax(logits), np.array([1.0, 0.0])  # (S,) each
 jacobian = np.diag(row) - np.outer(row, row)  # (S, S)
+measured = np.stack([slopes(lambda n=n: softmax(logits)[n], logits) for n in range(2)])  # (S, S)
 short = row * (grad_row - (grad_row * row).sum())  # (S,)
-print("Jacobian", jacobian.tolist())
-print("times grad", (jacobian @ grad_row).tolist(), "  short form", short.tolist())
+print("Jacobian  ", jacobian.round(4).tolist(), "  slopes    ", measured.round(4).tolist())
+print("times grad", (jacobian @ grad_row).round(4).tolist(), "  short form", short.round(4).tolist())
+assert np.allclose(jacobian, measured), "the formula and the slopes"
 assert np.allclose(jacobian @ grad_row, short), "the matrix need not be built"
 
 # %% [markdown]
 # The short form needs no matrix: subtract from the gradient its average under the weights, then multiply
-# by the weights. A matrix product `a @ b` goes back as `grad @ bᵀ` for `a` and `aᵀ @ grad` for `b`; again
-# the shapes leave no other choice. In `backward` below each name means the gradient of that value. A
-# hidden score has the weight 0, so its gradient is 0 as well: the mask needs no line of its own.
+# by the weights. A matrix product `a @ b` goes back as `grad @ bᵀ` for `a` and `aᵀ @ grad` for `b`: two
+# lines that `Linear` has already. In `backward` below each name means the gradient of that value.
+#
+# A hidden score has the weight 0, so its gradient is 0 as well: the mask needs no line of its own. This
+# holds as long as each row may look at something. In an empty row -1e9 gives the plain average of all
+# words ([09](09_decoder.ipynb)), and the gradient would be wrong. Here padding stands at the end, so every
+# row sees at least one real word.
 #
 # Splitting into heads and joining them only moves numbers. So on the way back they swap their roles: the
 # gradient of the joined rows is split, and the gradient of the heads is joined.
@@ -545,27 +550,20 @@ class MultiHeadAttention(Part):
 
 
 # %%
-query, key, value = (np.random.default_rng(n).normal(size=(2, 3 + n, 4)) for n in range(3))  # (B, 3 to 5, 4)
-key, mask = value[:, ::-1].copy(), np.tri(3, 5, dtype=bool)  # (B, S, D), (T, S)
-scaled_dot_product = torch.nn.Module()
+draw, mask = np.random.default_rng(0), np.tri(3, 5, dtype=bool)  # mask: (T, S)
+query, (key, value) = draw.normal(size=(2, 3, 4)), draw.normal(size=(2, 2, 5, 4))  # (B, T, D), (B, S, D)
+multi_head, scaled_dot_product = MultiHeadAttention(draw, 4, 2), torch.nn.Module()
 scaled_dot_product.forward = torch.nn.functional.scaled_dot_product_attention
-multi_head = MultiHeadAttention(np.random.default_rng(0), 4, 2)
 assert verdict(Attention(), scaled_dot_product, query, key, value, mask), "attention"
 assert verdict(multi_head, reference.MultiHeadAttention(4, 2), query, key, value, mask), "several heads"
+largest = {name: np.abs(multi_head.named("grads")[f"{name}.bias"]).max() for name in ("query", "key")}
+print(f"largest gradient of a bias: query {largest['query']:.2f}, key {largest['key']:.2f}")
+assert largest["key"] < 1e-12 < 1e-3 < largest["query"], "the key bias should have no gradient"
 
 # %% [markdown]
-# Attention is judged beside PyTorch's own, under a mask. One gradient of the eleven is special.
-
-# %%
-for name in ["query", "key"]:
-    print(
-        f"largest gradient of the {name} bias: {np.abs(multi_head.named('grads')[f'{name}.bias']).max():.3f}"
-    )
-assert np.abs(multi_head.named("grads")["key.bias"]).max() < 1e-12, "the key bias should have no gradient"
-
-# %% [markdown]
-# The key bias has the gradient 0, whatever you feed. It adds the same number to all scores of a row, and
-# the softmax does not notice. The layer carries D numbers that no gradient ever moves.
+# Attention is judged beside PyTorch's own, under a mask. One gradient of the eleven is special. The key
+# bias has the gradient 0, whatever you feed. It adds the same number to all scores of a row, and the
+# softmax does not notice. The layer carries D numbers that no gradient ever moves.
 #
 # In self-attention one `x` is query, key and value. Three gradients come back. Is the first one enough?
 
@@ -581,7 +579,8 @@ class SelfAttentionV1(MultiHeadAttention):
 
 def input_right(make):
     part, x = make(np.random.default_rng(0), 4, 2), np.random.default_rng(1).normal(size=(2, 3, 4))
-    shares = off(by_hand(part, [x], x**2), by_slopes(part, [x], x**2))
+    grad = np.random.default_rng(2).normal(size=x.shape)  # any gradient will do
+    shares = off(by_hand(part, [x], grad), by_slopes(part, [x], grad))
     others = max(share for name, share in shares.items() if name != "input 1")
     print(f"{make.__name__:16} input off by {shares['input 1']:.2f}, the others by {others:.2f}")
     return max(shares.values()) < 1e-7
@@ -625,7 +624,8 @@ assert not np.allclose(table_gradient_v1(repeated, ones, 3), table_slopes), "the
 
 # %% [markdown]
 # Row 1 must hold 2. But `table[ids] += grad` reads all rows, adds, and writes them back, and the second
-# write of row 1 replaces the first. `np.add.at` adds one after the other.
+# write of row 1 replaces the first. `np.add.at` adds one after the other. The part around it looks up rows
+# on the way there, and adds up on the way back.
 
 
 # %% tags=["part"]
@@ -638,10 +638,6 @@ def table_gradient(ids, grad, n_vocab):
 assert np.allclose(table_gradient(repeated, ones, 3), table_slopes), "the same property, mended"
 
 
-# %% [markdown]
-# The part around it looks up rows on the way there, and adds up on the way back.
-
-# %% tags=["part"]
 class Embedding(Part):
     def __init__(self, rng, n_vocab, d_model):
         super().__init__(weight=rng.normal(0, d_model**-0.5, (n_vocab, d_model)))
@@ -666,8 +662,9 @@ assert verdict(Embedding(np.random.default_rng(0), 6, 4), torch.nn.Embedding(6, 
 # ## Stage 39 - The whole model by hand
 #
 # All parts are there. An encoder layer puts them together in the paper's order, and its way back is the
-# way there, read from below. In every line with a `+` forward there is a `+` backward. The decoder layer
-# has two inputs, so it returns two gradients. The memory is key and value: add.
+# way there, read from below. For every `x + ...` forward there is a `grad + ...` backward: the line of
+# `residual_gradient`. It is written out, as the second residual of the decoder has two inputs and does not
+# fit into `Residual`. So the decoder layer returns two gradients. The memory is key and value: add.
 
 
 # %% tags=["part"]
@@ -813,24 +810,22 @@ assert same_loss and same_gradients and same_slopes, "by hand, autograd and the 
 #
 # ### Adam by hand
 #
-# The paper's optimiser is Adam (section 5.3). For each number it keeps two running averages: of the
-# gradient and of its square. The step is the first divided by the root of the second, so every number
-# moves by about the same. Both averages start at 0, and dividing by `1 - beta ** step` makes up for it.
-# One thing more: `decay` lets the matrices shrink a little in every step. This **weight decay** holds
-# large weights down; you will see what it is good for.
+# The paper's optimiser is Adam (section 5.3); [12](12_training_that_generalises.ipynb) built it with
+# tensors. For each number it keeps two running averages: of the gradient and of its square. The step is the
+# first divided by the root of the second. Both averages start at 0, and dividing by `1 - beta ** step` makes
+# up for it. Follow the first step on paper. The averages are 0.1 times g and 0.02 times g². Divided by 0.1
+# and 0.02 they are g and g², and the step is the rate times g / |g|. So each number moves by just the rate,
+# whatever its gradient.
+#
+# One thing more, which the paper does not have: **weight decay** shrinks the matrices a little in every
+# step, to `1 - rate * decay` of themselves. With the rate 0.002 and decay 1 that is 0.998.
 
 
 # %% tags=["part"]
 class Adam:
     def __init__(self, model, rate, decay=0.0, betas=(0.9, 0.98), eps=1e-9):
-        self.model, self.rate, self.decay, self.betas, self.eps, self.steps = (
-            model,
-            rate,
-            decay,
-            betas,
-            eps,
-            0,
-        )
+        self.model, self.rate, self.decay = model, rate, decay
+        self.betas, self.eps, self.steps = betas, eps, 0
         self.mean = {name: np.zeros_like(p) for name, p in model.named().items()}
         self.square = {name: np.zeros_like(p) for name, p in model.named().items()}
 
@@ -840,10 +835,8 @@ class Adam:
         for name, p in self.model.named().items():
             self.mean[name] += (1 - beta1) * (grads[name] - self.mean[name])
             self.square[name] += (1 - beta2) * (grads[name] ** 2 - self.square[name])
-            mean, square = (
-                self.mean[name] / (1 - beta1**self.steps),
-                self.square[name] / (1 - beta2**self.steps),
-            )
+            mean = self.mean[name] / (1 - beta1**self.steps)
+            square = self.square[name] / (1 - beta2**self.steps)
             if p.ndim > 1:
                 p *= 1 - self.rate * self.decay
             p -= self.rate * mean / (np.sqrt(square) + self.eps)  # in place: the part sees it
@@ -851,7 +844,7 @@ class Adam:
 
 # %% [markdown]
 # Three steps of it beside PyTorch's AdamW, which has the same decay. Then a trap. Multiply all gradients
-# by 16, as if you forgot to divide by a batch of 16: how much does the step of Adam change?
+# by 16, as if you forgot to divide by a batch of 16. Where do five steps lead?
 
 # %%
 moving = Transformer(np.random.default_rng(0), 6, d_model=8, n_heads=2, d_ff=12)
@@ -874,36 +867,44 @@ print("equal to AdamW after three steps:", same_steps)
 assert same_steps, "Adam by hand and PyTorch's"
 
 
-# %%
-def one_step(factor):
+def after(steps, factor=1):
     model = Transformer(np.random.default_rng(0), 6, d_model=8, n_heads=2, d_ff=12)
-    loss_and_gradients(model, src, tgt, labels)
-    for grad in model.named("grads").values():
-        grad *= factor
-    Adam(model, 0.01).step()
+    adam = Adam(model, 0.01)
+    for _ in range(steps):
+        loss_and_gradients(model, src, tgt, labels)
+        for grad in model.named("grads").values():
+            grad *= factor
+        adam.step()
     return np.concatenate([p.ravel() for p in model.named().values()])  # (all parameters,)
 
 
-largest = np.abs(one_step(16) - one_step(1)).max()
-print("the step changes by less than a thousandth of itself:", largest < 0.01 / 1000)
-assert largest < 0.01 / 1000, "Adam divides the factor away"
+print(f"first step, the median number moves by {np.median(np.abs(after(1) - after(0))):.4f}")
+factor_moves = np.abs(after(5, factor=16) - after(5)).max()
+print("after five steps, moved by less than a thousandth of one step:", factor_moves < 0.01 / 1000)
+assert factor_moves < 0.01 / 1000, "Adam divides the factor away"
 
 # %% [markdown]
-# Nothing changes: Adam divides the factor away. So with Adam no training run shows the fault of stage 37,
-# and only a gradient check does. With plain gradient steps, the same fault makes each step 16 times as
-# long.
+# Hardly anything changes: a constant factor stands in the mean and in the root of the square, so Adam
+# divides it away, in this step and in all later ones. Only `eps` is left of it. The fault of stage 37
+# leaves out the number of real words. If that number changes from batch to batch, the steps differ a
+# little, and still no loss curve would tell you. Only a gradient check does. With plain gradient steps, a
+# factor of 16 makes each step 16 times as long.
 #
 # ### The task: 1 0 1 0
 #
-# The target alternates between two symbols, and it stops. Both facts stand in the source: its *first*
-# symbol names the phase, and its *length* is the length of the answer. The other symbols of the source
-# are drawn at random and mean nothing. The ids are those of `helpers.data`: padding 0, `<s>` 1, `</s>` 2,
-# and the symbols 0 and 1 are 4 and 5. The decoder reads the answer from `<s>` on, and the labels are the
-# same one place later, up to `</s>`.
+# You know the task from [11](11_training.ipynb): the target alternates between two symbols, and stops. One
+# thing is harder here. There the source repeats one symbol. Here only its *first* symbol says with which
+# symbol the answer begins, its **phase**. The others are drawn at random and mean nothing. The *length* of
+# the source is the length of the answer. The ids are those of `helpers.data`: padding 0, `<s>` 1, `</s>` 2,
+# and the symbols 0 and 1 are 4 and 5.
 
 # %% tags=["part"]
 NAMES = {0: "", 1: "<s>", 2: "</s>", 4: "0", 5: "1"}
-HELD_OUT, TRAINED = [5, 9, 14], [n for n in range(1, 21) if n not in (5, 9, 14)]
+HELD_OUT = [5, 9, 14]
+
+
+def others(left_out):
+    return [length for length in range(1, 21) if length not in left_out]
 
 
 def task_pair(rng, first, length):
@@ -925,7 +926,6 @@ def task_batch(pairs):
     return padded([[*source, 2] for source in sources]), padded(shifted[0]), padded(shifted[1])
 
 
-# %%
 def in_words(ids):
     return " ".join(NAMES[number] for number in ids if number)
 
@@ -936,14 +936,13 @@ for what, ids in zip(["source", "decoder reads", "labels"], example, strict=True
 assert (example[1][:, 1:] == example[2][:, :-1]).all(), "the labels are one place later"
 
 # %% [markdown]
-# The lengths are 1 to 20. Lengths 5, 9 and 14 never occur in training. They lie inside the range, so the
-# question is: has it learnt to *read off* the length, or does it know the lengths by heart?
-#
-# In use there are no labels. **Free-running** means: the model reads its own output, takes the likeliest
-# symbol each time, and stops after `</s>`. An answer counts if all of it is right, `</s>` too.
+# The lengths are 1 to 20. Lengths 5, 9 and 14 never occur in training, as in 11. They lie inside the
+# range, so the question is: has it learnt to *read off* the length, or does it know the lengths by heart?
+# The score is that of 11 too, **free-running**: the model reads its own output and takes the likeliest
+# symbol each time. An answer counts if all of it is right, `</s>` too.
 #
 # The training loop `fit` draws 16 pairs, goes forward and back once, and makes one step of Adam. The rate
-# rises for 30 steps, and for the last part of the training it is lower.
+# rises for 30 steps, a warm-up, and for the last part of the training it is lower.
 
 
 # %% tags=["part"]
@@ -967,13 +966,13 @@ def exact_match(model, lengths, seed=99):
     return (answers == np.pad(labels, ((0, 0), (0, 1)))).all(axis=1).mean()
 
 
-def fit(seed, decay, rate=2e-3, steps=600, d_model=32):
-    """A model trained on the trained lengths, and its losses."""
+def fit(seed, decay, left_out=HELD_OUT, rate=2e-3, steps=600, d_model=32):
+    """A model trained on the other lengths, and its losses."""
     rng = np.random.default_rng(seed)
     model = Transformer(rng, 6, d_model, n_heads=4, d_ff=2 * d_model)
     adam, losses = Adam(model, rate, decay), []
     for step in range(1, steps + 1):
-        pairs = [task_pair(rng, rng.integers(4, 6), rng.choice(TRAINED)) for _ in range(16)]
+        pairs = [task_pair(rng, rng.integers(4, 6), rng.choice(others(left_out))) for _ in range(16)]
         adam.rate = rate * min(1, step / 30) * (1 if step < 0.6 * steps else 0.3)
         losses.append(loss_and_gradients(model, *task_batch(pairs)))
         adam.step()
@@ -981,67 +980,53 @@ def fit(seed, decay, rate=2e-3, steps=600, d_model=32):
 
 
 # %% [markdown]
-# Three seeds with decay and three without.
+# Six trainings, about half a minute; each row appears when its training is done. Two seeds with decay, the
+# same two without, and two with other lengths left out. In the column "left out" each length has its own
+# score.
 
 # %% tags=["nbval-ignore-output"]
-trained = {(decay, seed): fit(seed, decay) for decay in (1.0, 0.0) for seed in range(3)}
-scores = {
-    key: [exact_match(model, lengths) for lengths in (TRAINED, HELD_OUT, [21, 22, 24])]
-    for key, (model, _) in trained.items()
-}
-print("decay  seed  loss     trained lengths  held-out  longer")
-for (decay, seed), (seen, held_out, longer) in scores.items():
-    last = np.mean(trained[decay, seed][1][-50:])
-    print(f"{decay:5}  {seed:4}  {last:.4f}  {seen:15.2f}  {held_out:8.2f}  {longer:6.2f}")
+runs = [(d, s, HELD_OUT) for d in (1.0, 0.0) for s in (0, 1)] + [(1.0, s, [6, 10, 15]) for s in (0, 1)]
+print(f"decay  seed  loss    trained   {'left out':26}  21, 22, 24")
+scores = {}
+for decay, seed, left_out in runs:
+    model, losses = fit(seed, decay, left_out)
+    seen, *each, longer = (exact_match(model, n) for n in [others(left_out), *zip(left_out), [21, 22, 24]])
+    scores[decay, seed, left_out is HELD_OUT] = seen, np.mean(each), longer
+    by_length = (f"{n:2}: {score:.2f} " for n, score in zip(left_out, each, strict=True))
+    print(f"{decay:5}  {seed:4}  {np.mean(losses[-50:]):.4f}  {seen:7.2f}  ", *by_length, f"  {longer:.2f}")
 
 # %%
 untrained = exact_match(Transformer(np.random.default_rng(0), 6, 32, 4, 64), HELD_OUT)
-seen, held_out, longer = np.array([scores[1.0, seed] for seed in range(3)]).T  # (3,) each
-without = min(scores[0.0, seed][0] for seed in range(3))
-print(f"untrained, held-out lengths: {untrained:.2f}")
 assert untrained == 0, "nothing should be right by chance"
-assert min(seen) > 0.9 and np.median(held_out) > 0.9 and held_out.mean() > 0.8, "with decay: both"
-assert without > 0.8 and longer.max() < 0.7, "trained lengths without decay; longer ones fail"
-print("trained just now: trained lengths with and without decay, held-out lengths with decay")
+decayed = np.array([scores[1.0, seed, first] for seed in (0, 1) for first in (True, False)])  # (4, 3)
+without = np.array([scores[0.0, seed, True] for seed in (0, 1)])  # (2, 3)
+assert decayed[:, 0].min() > 0.8 and decayed[:, 1].mean() > 0.7, "with decay: trained and left out"
+assert without[:, 0].min() > 0.5, "without decay: most of the trained lengths"
+assert without[:, 1].mean() < decayed[:, 1].mean(), "decay helps on lengths left out"
+assert decayed[:, 2].max() < 0.7, "beyond 20 it fails"
+print(f"untrained: {untrained:.2f}; trained just now: decay helps on lengths left out, beyond 20 all fail")
 
 # %% [markdown]
 # A model without a line of autograd has learnt a task, and solves lengths that it has never seen. Without
-# decay all trained lengths are right just the same, and the training loss ends low as well. Only the
-# held-out lengths show a difference, in some seeds. Whether other remedies do as much as decay was not
-# tried here; notebook 12 compares several. And this is one size and one rate.
+# decay nearly all trained lengths are right too. Only the lengths left out show the difference, and the
+# loss does not: when this was written, the lowest loss of all six was that of the worst model. The table of
+# 11 shows the same with three seeds. Whether another remedy does as much was not tried here; 12 compares
+# several. And this is one size and one rate.
 #
-# The last column has lengths 21, 22 and 24, beyond all that were trained. There it fails. Lengths between
-# trained ones are the claim, and no more.
+# How far can you trust the first two rows? The decay, the 600 steps and the lower rate at the end were
+# chosen by looking at lengths 5, 9 and 14. So these are no fresh test. The last two rows are one: 6, 10 and
+# 15 were picked after all else was fixed. When this was written, seed 0 wrote all of them, and seed 1
+# missed about a third. Reading off is learnt mostly, and not each time.
 #
-# One more look inside. How does the model know when to stop? Draw the attention weights of the decoder
-# over the source, for length 9. `forward` has kept them for the way back. Look at the row of the last
-# symbol, in which `</s>` is written.
-
-# %% tags=["nbval-ignore-output"]
-best = trained[1.0, 0][0]
-one_src, one_tgt, _ = task_batch([task_pair(np.random.default_rng(3), 5, 9)])
-best.forward(one_src, one_tgt)
-maps = best.decoder.cross_attention.attention.weights[0]  # (H, T, S)
-head = maps[:, -1, -1].argmax()
-fig = plots.attention_map(
-    maps[head], [NAMES[n] for n in one_tgt[0]], [NAMES[n] for n in one_src[0]],
-    title=f"Cross-attention of head {head + 1}", query_label="decoder reads", key_label="source",
-)  # fmt: skip
-plots.show(
-    fig,
-    alt="Attention weights of one head of the decoder over the source: ten rows for the words that the "
-    "decoder reads, ten columns for the source.",
-)
-
-# %% [markdown]
-# The score above is the proof, and not this picture: the head was chosen because its last row looks most
-# at the source's `</s>`.
+# The last column has lengths beyond all that were trained. There it fails. Lengths between trained ones
+# are the claim, and no more.
 #
 # ## What would a systems language such as Rust change?
 #
 # Not the formulas. It would change who owns the numbers, and when memory comes and goes. Count first:
 # what does one training step keep, and what does it use at its peak? `tracemalloc` counts the bytes that
-# Python and NumPy ask for.
+# Python and NumPy ask for. Two cases: the model of above with 16 sentences, and a wide one with a single
+# sentence.
 
 
 # %%
@@ -1051,29 +1036,37 @@ def kept_arrays(part):
     return here | {key: size for found in inside for key, size in found.items()}
 
 
-step_batch = task_batch(
-    [task_pair(np.random.default_rng(0), first, 20) for first in (4, 5) for _ in range(8)]
-)
-fresh = Transformer(np.random.default_rng(0), 6, 32, 4, 64)
-weights = sum(p.nbytes for p in fresh.named().values())
-loss_and_gradients(fresh, *step_batch)
-tracemalloc.start()
-loss_and_gradients(fresh, *step_batch)
-peak = tracemalloc.get_traced_memory()[1]
-tracemalloc.stop()
-kept = kept_arrays(fresh)
-print(f"kept by forward: {len(kept)} arrays, {sum(kept.values()) / weights:.0f} times the parameters")
-print("peak of one more step: more than the kept arrays:", peak > sum(kept.values()))
-assert sum(kept.values()) > 3 * weights, "what forward keeps is larger than the model"
+def one_step(n_sentences, width):
+    rng = np.random.default_rng(0)
+    batch = task_batch([task_pair(rng, 4, 20) for _ in range(n_sentences)])
+    model = Transformer(rng, 6, width, 4, 2 * width)
+    weights = sum(p.nbytes for p in model.named().values())
+    loss_and_gradients(model, *batch)
+    tracemalloc.start()
+    loss_and_gradients(model, *batch)
+    peak = tracemalloc.get_traced_memory()[1] / weights
+    tracemalloc.stop()
+    kept = sum(kept_arrays(model).values()) / weights
+    print(f"{n_sentences:2} sentences, width {width:3}: keeps {kept:4.1f} times the parameters")
+    return model, batch, kept, peak
+
+
+_, _, kept_wide, _ = one_step(1, 256)
+fresh, step_batch, kept, peak = one_step(16, 32)
+print("with 16 sentences the peak is higher by more than a quarter:", peak > 1.25 * kept)
+assert kept > 3 > 0.5 > kept_wide and 1.25 * kept < peak, "it depends on the number of words"
 
 # %% [markdown]
-# What the forward pass keeps is many times the model itself. NumPy makes a new array for each result, and
-# frees it when nobody refers to it any more. In Rust every buffer has one owner, and is freed where its
-# owner goes out of scope: nothing counts references unless you ask for it, and there is no garbage
-# collector. A function that may write into a buffer says so in its type (`&mut`), and while it holds the
-# buffer nobody else can read it. So gradients can be added in place and buffers used again, and the
-# compiler objects if someone still needs the old numbers. NumPy can write in place as well, as Adam does
-# above, but nobody objects.
+# For a small model and 16 sentences the forward pass keeps many times the model itself. That grows with the
+# number of words, and the model does not: a wide model with one sentence keeps a small part of its own
+# size. On the way back more comes on top. NumPy makes a new array for each result, and frees it when nobody
+# refers to it any more.
+#
+# In Rust every buffer has one owner, and is freed where its owner goes out of scope: nothing counts
+# references unless you ask for it, and there is no garbage collector. A function that may write into a
+# buffer says so in its type (`&mut`), and while it holds the buffer nobody else can read it. So gradients
+# can be added in place and buffers used again, and the compiler objects if someone still needs the old
+# numbers. NumPy can write in place as well, as Adam does above, but nobody objects.
 #
 # And the speed? A matrix product in NumPy already runs in compiled code, so there Rust has little to win.
 # It is the many small steps between that cost. Measure a linear layer against a layer normalisation on
@@ -1094,10 +1087,8 @@ def milliseconds(work, times=30):
 
 rows = np.random.default_rng(0).normal(size=(400, 256))  # (rows, D)
 wide_linear, wide_norm = Linear(np.random.default_rng(0), 256, 256), LayerNorm(256)
-linear_ms, norm_ms = (
-    milliseconds(lambda: wide_linear.forward(rows)),
-    milliseconds(lambda: wide_norm.forward(rows)),
-)
+linear_ms = milliseconds(lambda: wide_linear.forward(rows))
+norm_ms = milliseconds(lambda: wide_norm.forward(rows))
 torch_twin = copied(fresh, reference.Transformer(6, 6, 32, 4, 64, n_layers=1, dropout=0.0, tie_weights=False))
 src_t, tgt_t, labels_t = (torch.tensor(ids) for ids in step_batch)
 
@@ -1108,43 +1099,45 @@ def torch_step():
 
 
 hand_ms, torch_ms = milliseconds(lambda: loss_and_gradients(fresh, *step_batch)), milliseconds(torch_step)
-print(
-    f"layer normalisation / linear layer   time: {norm_ms / linear_ms:.2f}   multiplications: {3 / 256:.2f}"
-)
+print(f"norm / linear layer   time: {norm_ms / linear_ms:.2f}   multiplications: {3 / 256:.2f}")
 print(f"a step by hand / a step of PyTorch, both float64: {hand_ms / torch_ms:.2f}")
-
-# %%
 assert norm_ms / linear_ms > 0.05, "small steps should cost more than their share"
-assert 0.05 < hand_ms / torch_ms < 20, "the same order of magnitude"
-print("layer normalisation costs far more time than its share of the arithmetic")
 
 # %% [markdown]
-# The norm makes several passes over its rows, each of them a new array. A compiled loop can do a row in
-# one go, while it is in the processor's cache, several numbers per instruction (SIMD). In Rust you would
-# write that loop, or take a library for it. You would also state every shape: a slice of numbers knows
-# its length and nothing of rows and columns. How much faster such a port would be was not measured here.
+# The norm costs far more time than its share of the arithmetic. It makes several passes over its rows, each
+# of them a new array. A compiled loop can do a row in one go, while it is in the processor's cache, several
+# numbers per instruction (SIMD). In Rust you would write that loop, or take a library for it. You would
+# also state every shape: a slice of numbers knows its length and nothing of rows and columns. How much
+# faster such a port would be was not measured here.
+#
+# And the whole step by hand takes no longer than PyTorch's, here even less. Do not carry that over to
+# large models. These arrays are tiny, so both spend their time on the many calls and not on the arithmetic,
+# and autograd keeps its own books on top. It was measured at this one size.
 #
 # **A port to try, in Rust or in any language.** Write `forward` only: it needs no gradients. This text
-# holds a small model, an input and the logits that must come out. Print `port` and save it. Loaded again,
-# it gives the same logits here.
+# holds a small model, an input, the memory (what the encoder returns) and the logits that must come out.
+# Print `port` and save it. Loaded again, it gives the same logits here. Three things you cannot guess: the
+# embeddings are multiplied by the root of `d_model`, sine and cosine alternate, and the variance divides by
+# D, not by D - 1.
 
 # %%
+logits_out = small.forward(src, tgt)  # (B, T, n_vocab)
 port = json.dumps(
     {
         "sizes": {"d_model": 8, "n_heads": 2, "d_ff": 12, "n_vocab": 6, "eps": 1e-5},
         "parameters": {name: p.tolist() for name, p in small.named().items()},
         "src": src.tolist(),
         "tgt": tgt.tolist(),
-        "logits": small.forward(src, tgt).tolist(),
+        "memory": small.decoder.cross_attention.key.x.tolist(),
+        "logits": logits_out.tolist(),
     }
 )
 loaded = json.loads(port)
 again = Transformer(np.random.default_rng(1), 6, 8, 2, 12)
 for name, p in again.named().items():
     p[...] = loaded["parameters"][name]
-same_logits = np.allclose(
-    again.forward(np.array(loaded["src"]), np.array(loaded["tgt"])), loaded["logits"], atol=1e-12
-)
+logits_again = again.forward(np.array(loaded["src"]), np.array(loaded["tgt"]))  # (B, T, n_vocab)
+same_logits = np.allclose(logits_again, loaded["logits"], rtol=0, atol=1e-12)
 print(list(loaded), "  equal when loaded again:", same_logits)
 assert same_logits, "the text should hold all that forward needs"
 
@@ -1156,16 +1149,16 @@ assert same_logits, "the text should hold all that forward needs"
 # 2. A value used twice gets the sum of its gradients: residuals, self-attention, the memory, repeated
 #    words.
 # 3. The slopes (central differences) and autograd are two judges that do not know each other.
-# 4. Several faults do not show in training. A factor in all gradients vanishes in Adam.
-# 5. A whole encoder-decoder by hand learns `1 0 1 0` and reads off lengths that it has never seen, inside
-#    the trained range.
+# 4. Some faults do not show in training. A constant factor in all gradients vanishes in Adam.
+# 5. A whole encoder-decoder by hand learns `1 0 1 0` and, with weight decay, mostly reads off lengths that
+#    it has never seen, inside the trained range.
 #
 # ## Exercises
 #
 # Replace the `...` and run the cell. The check answers at once.
 #
 # **1. On paper.** `y = relu(w * x + b)` and the loss is `(y - 1) ** 2`, with `w = 3`, `x = 2` and
-# `b = -1`. Write the gradients of `w`, `b` and `x`.
+# `b = -1`. Write the three gradients as a list, in the order `w`, `b`, `x`.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -1176,7 +1169,8 @@ checks.gradient_on_paper(chain)
 
 # %% [markdown]
 # **2. Predict.** A `Linear` of this notebook maps words of width 512 to width 64. It gets 8 sentences of
-# 5 words. Which shapes have the gradients of its weight, its bias and its input?
+# 5 words. Which shapes have the gradients of its weight, its bias and its input? Write three tuples in a
+# list. A tuple of one number has a comma: `(7,)`.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -1232,7 +1226,9 @@ checks.tied_gradient(tied_gradient)
 
 # %% [markdown]
 # **Without a check:** port `forward` to Rust, with the numbers in `port`. Start with `Linear` and
-# `LayerNorm`, and compare each before you go on.
+# `LayerNorm`, and compare each before you go on. After `small.forward(src, tgt)` each part still holds what
+# it got: `small.encoder.feed_forward.widen.x` is the input of that layer, `small.encoder.norm0.normed` are
+# the normed rows, and `small.output.x` is what the decoder returns.
 #
 # ## References
 #
@@ -1241,7 +1237,8 @@ checks.tied_gradient(tied_gradient)
 # - D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", 2015,
 #   [arXiv:1412.6980](https://arxiv.org/abs/1412.6980).
 # - I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", 2019,
-#   [arXiv:1711.05101](https://arxiv.org/abs/1711.05101): the decay as used here.
+#   [arXiv:1711.05101](https://arxiv.org/abs/1711.05101): decay apart from the averages. Multiplying it by
+#   the rate as well is what PyTorch's AdamW does.
 # - S. Klabnik, C. Nichols, [The Rust Programming Language](https://doc.rust-lang.org/book/), chapter 4 on
 #   ownership.
 #

@@ -33,6 +33,10 @@ def zero_is_padding(logits, labels, pad_id):
     return (logits.argmax(-1) == labels)[labels != 0].float().mean()
 
 
+def above_padding(logits, labels, pad_id):
+    return (logits.argmax(-1) == labels)[labels > pad_id].float().mean()
+
+
 def each_place(logits, labels, pad_id):
     return (logits.argmax(-1) == labels).float()
 
@@ -97,6 +101,7 @@ WRONG = {
         (by_sentence, "mean over sentences"),
         (number_of_right, "number of right labels"),
         (zero_is_padding, "use pad_id"),
+        (above_padding, "not with >"),
         (each_place, "one number"),
         (lambda logits, labels, pad_id: 1.0, "5 are right"),
     ],
@@ -118,5 +123,9 @@ WRONG = {
         ({"A": "no label shift", "B": "no cross-attention", "C": "no label shift"}, "occurs once"),
         ({"A": "no positions", "B": "no cross-attention", "C": "no causal mask"}, "none of the three"),
         ({"A": "no label shift", "B": "no cross-attention"}, "keys"),
+        ({"no label shift", "no cross-attention", "no causal mask"}, "no order"),
+        (["no label shift", "no cross-attention"], "three names"),
+        ("no label shift", "three names"),
+        (["no causal mask", "no cross-attention", "no label shift"], "not in the model"),
     ],
 }

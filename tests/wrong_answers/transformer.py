@@ -32,6 +32,14 @@ def value_columns(weight, n_heads, head):
     return weight.chunk(3)[2].chunk(n_heads, dim=1)[head]
 
 
+def value_transposed(weight, n_heads, head):
+    return weight.chunk(3)[2].chunk(n_heads, dim=1)[head].T
+
+
+def heads_first(weight, n_heads, head):
+    return weight.chunk(n_heads)[head].chunk(3)[2]
+
+
 def spread(weight, n_heads, head):
     return weight.chunk(3)[2][head::n_heads]
 
@@ -71,6 +79,11 @@ def returns_weight(model):
     return model.output.weight
 
 
+def whole_module(model):
+    model.output = model.embedding
+    return model
+
+
 def frozen(model):
     del model.output.weight
     model.output.weight = model.embedding.weight.detach()
@@ -92,6 +105,7 @@ WRONG = {
         (always_causal, "other places"),
         (numbers, "compare the numbers with 0"),
         (lambda tgt, pad: (tgt != 0) & ~pad[:, None, None, :], "the numbers are turned round"),
+        (lambda tgt, pad: (tgt != 0) & pad[:, None, None, :], "both masks are turned round"),
         (lambda tgt, pad: (tgt == 0) & pad[:, None, None, :], "the padding is turned round"),
         (lambda tgt, pad: (tgt == 0) | ~pad[:, None, None, :], "not with |"),
         (lambda tgt, pad: tgt == 0, "expected (B, 1, T, T)"),
@@ -102,6 +116,8 @@ WRONG = {
         (third(0), "the query matrix"),
         (third(1), "the key matrix"),
         (value_columns, "not columns"),
+        (value_transposed, "not columns"),
+        (heads_first, "first the thirds"),
         (spread, "stand together"),
         (from_one, "count them from 0"),
         (lambda weight, n_heads, head: weight.chunk(3)[2], "expected (dk, D)"),
@@ -115,6 +131,7 @@ WRONG = {
         (transposed, "both stay (n_vocab, D)"),
         (returns_weight, "return the model"),
         (frozen, "without detach"),
+        (whole_module, "not the whole module"),
         (lambda model: model, "values of its own"),
     ],
     "which_check_fails": [
@@ -123,5 +140,9 @@ WRONG = {
         (["padding", "causal", "source"], "LeakC"),
         (["padding", "future", "positions"], "is no check"),
         (["padding", "causal"], "three names"),
+        ("padding", "three names"),
+        ({"A": "padding", "B": "source", "C": "positions"}, "LeakB"),
+        ({"padding", "causal", "positions"}, "a set has no order"),
+        (3, "three names"),
     ],
 }
