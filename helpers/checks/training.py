@@ -143,7 +143,7 @@ def my_greedy(answer):
 
 @exercise
 def which_fault(answer):
-    """A leak shows as a gap, and only a leak inside the model is found by a check of the model."""
+    """a leak scores 1 and writes nothing, and only a leak in the model is found by a check of the model."""
     right = {"A": "no label shift", "B": "no cross-attention", "C": "no causal mask"}
     if isinstance(answer, set | frozenset):
         return "a set has no order: use a dict, or a list in the order A, B, C."

@@ -150,7 +150,6 @@ ONE_ZERO = {
     "shift and mask, rate 0.002": {"lr": 2e-3},
     "shift and mask, weight decay 0.1": {"decay": 0.1},
     "shift and mask, no weight decay": {"decay": 0.0},
-    "shift and mask, 700 steps": {"steps": 700},
     "shift and mask, not trained": {"steps": 0},
 }
 ONE_ZERO |= {

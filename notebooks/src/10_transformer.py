@@ -65,8 +65,8 @@ plots.show(
 #
 # You have two towers that take vectors. What is missing is the way in and the way out: from ids of words to
 # vectors, and from vectors to a guess of the next word. Here are fourteen words, numbered, German and
-# English in one list. `<pad>` fills up short sentences and `<s>` starts a translation. `</s>`
-# ends it, from notebook 11 on.
+# English in one list. `<pad>` fills up short sentences and `<s>` starts a translation. `</s>` ends it, from
+# notebook 11 on.
 
 # %%
 vocabulary = "<pad> <s> </s> der die Hund Katze bellt schläft the dog cat barks sleeps".split()
@@ -86,15 +86,15 @@ print("source", src.tolist())
 print("target", tgt.tolist())
 
 # %% [markdown]
-# Now the model. Every part is one that you have built. New is the **output
-# layer**, a linear layer that gives one number for each word of the vocabulary. These numbers, before the
-# softmax, are called **logits**.
+# Now the model. Every part is one that you have built. New is the **output layer**, a linear layer that
+# gives one number for each word of the vocabulary. These numbers, before the softmax, are called
+# **logits**.
 
 # %%
 class TransformerV1(nn.Module):
     def __init__(self, n_vocab, d_model, n_heads, d_ff, n_layers):
         super().__init__()
-        sizes = (d_model, n_heads, d_ff, n_layers, 0.0)
+        sizes = (d_model, n_heads, d_ff, n_layers, 0.0)  # no dropout, see 12
         self.src_embedding = nn.Embedding(n_vocab, d_model)
         self.tgt_embedding = nn.Embedding(n_vocab, d_model)
         self.positions = PositionalEncoding(d_model)
@@ -168,7 +168,7 @@ assert set(verdicts(masks_given).values()) == {"holds"}, "with its masks, versio
 class TransformerV2(nn.Module):
     def __init__(self, n_vocab, d_model, n_heads, d_ff, n_layers, pad_id=0):  # changed
         super().__init__()
-        sizes = (d_model, n_heads, d_ff, n_layers, 0.0)
+        sizes = (d_model, n_heads, d_ff, n_layers, 0.0)  # no dropout, see 12
         self.pad_id = pad_id  # new
         self.src_embedding = nn.Embedding(n_vocab, d_model)
         self.tgt_embedding = nn.Embedding(n_vocab, d_model)
@@ -232,7 +232,7 @@ assert count(v2) == before and not one_matrix(v2), "the fault: three equal matri
 class TransformerV3(nn.Module):
     def __init__(self, n_vocab, d_model, n_heads, d_ff, n_layers, pad_id=0):
         super().__init__()
-        sizes = (d_model, n_heads, d_ff, n_layers, 0.0)
+        sizes = (d_model, n_heads, d_ff, n_layers, 0.0)  # no dropout, see 12
         self.pad_id, self.scale = pad_id, math.sqrt(d_model)  # changed
         self.src_embedding = nn.Embedding(n_vocab, d_model)
         self.tgt_embedding = nn.Embedding(n_vocab, d_model)
@@ -268,7 +268,7 @@ assert one_matrix(v3) and before - count(v3) == 2 * n_vocab * 16 + n_vocab, "two
 # cross-entropy of the next word, as in 07. A guess that treats all words alike has a loss of log(1000).
 # `flatten` lays the sentences end to end, because `cross_entropy` takes a list of rows and a list of
 # answers, in this order. Measure two more numbers: the loss if the answer were the word that has just been
-# read, and the spread of the logits.
+# read, and the spread of the logits, their standard deviation.
 
 # %%
 def first_look(model, seed):
@@ -346,7 +346,7 @@ assert looks[6, "Xavier"]["spread"][0] > 10 * looks[6, "both"]["spread"][1], "la
 # gives it a large logit.
 #
 # With Xavier's rule alone, six layers no longer propose that word. But with entries of size 1 in the table
-# the logits are spread as widely as before, so the model is sure of some word by chance. The small table
+# the logits are spread nearly as widely, so the model is sure of some word by chance. The small table
 # makes the logits small. With it alone, six layers still repeat their word. Both together come near
 # log(1000) at both sizes.
 #
@@ -357,8 +357,8 @@ assert looks[6, "Xavier"]["spread"][0] > 10 * looks[6, "both"]["spread"][1], "la
 # ### The final form
 #
 # The finished model has one more split. `encode` makes the memory and `decode` reads it. In use the memory
-# is made once, and the decoder is asked again for each new word. Dropout is explained
-# in notebook 12, `norm_first` is from 08 and `max_len` from 07.
+# is made once, and the decoder is asked again for each new word. Dropout is explained in notebook 12,
+# `norm_first` is from 08 and `max_len` from 07.
 
 # %% tags=["final"]
 class Transformer(nn.Module):
@@ -589,8 +589,8 @@ assert torch.equal(added(causal_mask(4)) == 0, causal_mask(4)), "and the way bac
 # %% [markdown]
 # Try the rows of the two attentions on yours and its copy, with the mask of `tgt`: causal, and the last
 # word of sentence 2 is padding. (Those of `nn.Transformer` are used in the whole model below.) Compare real
-# words only: what comes out at padding is nobody's concern. (In eval mode PyTorch may take a
-# faster path that fills padded places with 0, so there they can differ.)
+# words only: what comes out at padding is nobody's concern. (In eval mode PyTorch may take a faster
+# path that fills padded places with 0, so there they can differ.)
 
 # %%
 mask = causal_mask(4) & padding_mask(tgt, 0)  # (B, 1, T, T)
@@ -681,8 +681,8 @@ assert torch.equal(yours, held), "the same seed, the same numbers: both are one 
 
 # %% [markdown]
 # Their gradients have other names and are joined as well. So put your gradients into a copy of your model
-# as if they were weights, and let `to_torch` translate them.
-# Post-norm and pre-norm are both compared.
+# as if they were weights, and let `to_torch` translate them. Post-norm and pre-norm are
+# both compared.
 
 # %%
 def differences(model):
@@ -715,6 +715,7 @@ for name, norm_first in [("post-norm", False), ("pre-norm", True)]:
 # randomised one.
 
 # %%
+print("end of PyTorch's decoder:", nn.Transformer(16, 4, 1, 1, 32, batch_first=True).decoder.norm)
 moved = {}
 for name, prepare in [("fresh", lambda model: model), ("randomised", randomise)]:
     ours = prepare(new_model())
@@ -778,9 +779,9 @@ print("equally long:", tuple(short_1(src_4, tgt).shape))
 short_1(src, tgt)
 
 # %% [markdown]
-# The decoder took the first axis, 2, for words and the second, 4, for sentences. With 4 heads that makes 16
-# heads in all. The memory has 2 x 3 x 16 = 96 numbers, and 2 x 16 x 4 = 128 are wanted. Ask the checks
-# too. This time read a message in full.
+# The decoder took the first axis, 2, for words and the second, 4, for sentences. 4 sentences with 4
+# heads each make 16. The memory has 2 x 3 x 16 = 96 numbers, and 2 x 16 x 4 = 128 are wanted. Ask the
+# checks too. This time read a message in full. Each of the four asks this first, so all four fail.
 
 # %%
 try:
@@ -873,8 +874,8 @@ assert examine("short 5", parts_2, run_5) == [], "all four should hold"
 # All four hold. Yet one fault is left that no check of this kind can see: there is one layer in the place
 # of a stack. A single layer has all four properties. What shows it is the number of parameters.
 #
-# `nn.TransformerEncoder(layer, 6)` stacks six *copies* of a layer. In 06 six layers that were one and the
-# same object shared their parameters. Copies do not. Count the parameters, and the layers that differ.
+# `nn.TransformerEncoder(layer, 6)` stacks six *copies* of a layer. You have met copies in 06: they have
+# all the parameters, but start with the same values. Count the parameters, and the layers that differ.
 
 # %%
 def different_layers(stack):
@@ -927,21 +928,22 @@ assert different_layers(drawn.encoder) == different_layers(drawn.decoder) == 6, 
 # ## Put it into the whole model
 #
 # In notebook 01 everything was a placeholder. Print what stands in each place of a decoder layer now, and
-# look at the map of 01 for the last time. (09 has already turned 01's question round: another source
-# changes the output.)
+# ask 01's question again: does another source change the output? Then look at the map of 01 for the last
+# time.
 
 # %%
 outline = TransformerOutline()
 for name in ["self_attention", "cross_attention", "feed_forward"]:
     was, now = getattr(outline.decoders[0], name), getattr(model.decoder.layers[0], name)
     print(f"{name:16} in 01: {type(was).__name__:17} now: {type(now).__name__}")
+print("source check:", final["source"])
 here = {type(part).__name__ for part in model.modules()}
 assert not any(name.endswith(("Outline", "Placeholder")) for name in here), "no placeholder is left"
 fig = plots.block_diagram(built=list(plots.PARTS), title="The Transformer, built")
 plots.show(fig, alt="Block diagram of the Transformer. Every part is in colour, and none is hatched.")
 
 # %% [markdown]
-# No placeholder is left, and every box is in colour.
+# The source matters now. No placeholder is left, and every box is in colour.
 #
 # ## The scoreboard
 #
@@ -955,10 +957,10 @@ history["yours"] = verdicts(model, src_4, tgt)
 passed = [[float(answer == "holds") for answer in row.values()] for row in history.values()]  # (rows, 4)
 assert [sum(row) for row in passed] == [0, 1, 2, 3, 4, 4, 4], "each mend adds a check, and yours has all"
 texts = [["holds" if value else "fails" for value in row] for row in passed]
-fig = plots.heat_map(torch.tensor(passed), list(history), list(four), texts=texts, title="Versions, checks")
+fig = plots.heat_map(torch.tensor(passed), list(history), list(four), texts=texts, title="Which checks hold")
 for text in fig.axes[0].texts:
     text.set_fontsize(13)
-plots.show(fig, alt="Short 1 fails all four checks, each mend adds one. Short 5, short 6 and yours pass all.")
+plots.show(fig, alt="Short 1 fails all. Short 2 passes source, 3 also positions, 4 also causal, others all.")
 
 # %% [markdown]
 # One mend after the other turns a column dark. Between short 5 and short 6 the table shows no

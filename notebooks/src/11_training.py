@@ -51,9 +51,9 @@ plots.show(
 # ## Stage 29 - A loop that fools you
 #
 # You have the whole model. What is missing is a training. Begin with a sequence that everybody can
-# continue: 1 0 1 0 1 0. As in 09, ids 0 to 3 are special, here `<pad>`, `<s>`, `</s>` and one for unknown
-# words. So the symbol 0 has the id 4, and the symbol 1 has the id 5. The source repeats the symbol with
-# which the target begins.
+# continue: 1 0 1 0 1 0. As in 10, ids 0 to 2 are special: `<pad>`, `<s>` and `</s>`. The data helpers of
+# this series keep one more: id 3 is `<unk>`, for unknown words, and does not occur today. So the symbol 0
+# has the id 4, and the symbol 1 has the id 5. The source repeats the symbol with which the target begins.
 
 # %%
 names = ["<pad>", "<s>", "</s>", "<unk>", "0", "1"]
@@ -96,7 +96,7 @@ print(f"last loss {loss.item():.2f}")
 assert loss < 0.05, "the loss should be near 0"
 
 # %% [markdown]
-# The loss is near 0. (The steps are those of the loops before: scores for each place, one loss, gradients,
+# The loss is near 0. (The steps are those of the loops before: logits for each place, one loss, gradients,
 # one step of Adam.) Now the loop's own test: put the sequence in, and take the likeliest symbol at each
 # place.
 
@@ -147,10 +147,11 @@ assert alone == [5] * 6 and from_start != target[0].tolist(), "the fault: alone,
 
 # %% [markdown]
 # Given a 1, it says 1 for ever. So there are two scores, and they say opposite things. **Teacher-forced**
-# means that the decoder reads the true target so far, as in its own test: 6 of 6 symbols right.
-# Free-running it does not write the sequence. Only the second is what you will do with the model.
+# means that the decoder reads true words instead of its own. In this loop it reads all of them, the answer
+# included: 6 of 6 symbols right. Free-running it does not write the sequence. Only the second is what you
+# will do with the model.
 #
-# The checks that you keep find the fault without any training.
+# One of the checks that you keep finds the missing mask, before any training.
 
 # %%
 def verdict(check, model, src, tgt):
@@ -162,10 +163,15 @@ def verdict(check, model, src, tgt):
     return "holds"
 
 
-print("the loop's model:", verdict(checks.assert_causal, fooled, source, target))
-assert verdict(checks.assert_causal, fooled, source, target) != "holds", "the fault: no causal mask"
+torch.manual_seed(1)
+new_model = NoCausalMask(6, 6, **SIZES)
+print("a new model without a causal mask:", verdict(checks.assert_causal, new_model, source, target))
+assert verdict(checks.assert_causal, new_model, source, target) != "holds", "the fault: no causal mask"
 
 # %% [markdown]
+# The other half of the fault, input and labels that are the same, it cannot see. That fault is in the loop
+# and not in the model.
+#
 # ## Stage 30 - Teacher forcing
 #
 # You have a loop that feeds the answer. Two things must change. The first is what the decoder reads. At
@@ -196,13 +202,13 @@ assert batch.tgt_in.tolist() == [reads] and batch.labels.tolist() == [labels], "
 
 # %%
 torch.manual_seed(0)
-models = {"no causal mask": NoCausalMask(6, 6, **SIZES), "with causal mask": Transformer(6, 6, **SIZES)}
-is_causal = {name: verdict(checks.assert_causal, *(m, batch.src, batch.tgt_in)) for name, m in models.items()}
+models = {"no causal mask": NoCausalMask(6, 6, **SIZES), "causal mask": Transformer(6, 6, **SIZES)}
+is_causal = {name: verdict(checks.assert_causal, m, batch.src, batch.tgt_in) for name, m in models.items()}
 for name, answer in is_causal.items():
-    print(f"shifted, {name:17} causal: {answer}")
+    print(f"shifted, {name}: {answer}")
 
 assert is_causal["no causal mask"] != "holds", "the fault: the shift alone leaves the answer in sight"
-assert is_causal["with causal mask"] == "holds", "shift and mask together hide it"
+assert is_causal["causal mask"] == "holds", "shift and mask together hide it"
 
 # %% [markdown]
 # Shift and mask belong together. The shift makes the task "say the next word", and the mask hides the next
@@ -243,8 +249,9 @@ assert last_loss["right"] < 0.02 and abs(last_loss["spoiled"] - floor) < 0.02, "
 
 # %% [markdown]
 # The right batch is learned. With the spoiled one the first symbol can only be guessed, half and half,
-# which costs log 2 at one place of seven, and the rest follows from it. No training gets below that. So if
-# one batch cannot be learned by heart, do not train longer: look for something that hides the answer or
+# which costs log 2 at one place of seven, and the rest follows from it. No training gets below that. A loss
+# that stops at such a number says that something has to be guessed. So if one batch cannot be learned by
+# heart, more data will not help: look at the learning rate, and for something that hides the answer or
 # spoils the data. And if it can, you know that much and no more. The wrong loop passes this test too.
 #
 # ### Writing, word by word
@@ -289,14 +296,15 @@ assert written[1] == written[0], "the fault: it has learned one sequence by hear
 #
 # So train on many sequences, of both phases and of several lengths. Then a batch has padding, and its
 # labels have padding too. Should the model be asked to say `<pad>`? Take one sentence with two real labels
-# and two padded ones, and shares that you can check by hand. For the first label the model gives the right
-# word the share 0.5. For the second it gives 0.25, and prefers another word. It is sure about `<pad>`.
+# and two padded ones, a vocabulary of four, and shares that you can check by hand. For the first label the
+# model gives the right word the share 0.5. For the second it gives 0.25, and prefers another word. It is
+# sure about `<pad>`.
 
 # %%
 shares = torch.tensor(
-    [[0.25, 0.25, 0.50], [0.25, 0.25, 0.50], [0.98, 0.01, 0.01], [0.98, 0.01, 0.01]]
-)  # (T, n_vocab): <pad>, </s> and 1
-sentence_labels = torch.tensor([2, 1, PAD_ID, PAD_ID])  # (T,): 1, </s> and padding
+    [[0.20, 0.05, 0.25, 0.50], [0.20, 0.05, 0.25, 0.50], [0.97, 0.01, 0.01, 0.01], [0.97, 0.01, 0.01, 0.01]]
+)  # (T, n_vocab): <pad>, <s>, </s> and a word with the id 3
+sentence_labels = torch.tensor([3, EOS_ID, PAD_ID, PAD_ID])  # (T,): the word, </s> and padding
 sentence_logits = shares.log()  # (T, n_vocab): softmax gives the shares back
 costs = -shares.gather(1, sentence_labels[:, None]).log().flatten()  # (T,)
 print("cost of each label:", [round(cost, 2) for cost in costs.tolist()])
@@ -311,8 +319,8 @@ print(f"all four places:  loss {loss_v1(sentence_logits, sentence_labels):.2f}  
 print(f"real labels only: loss {costs[:2].mean():.2f}  accuracy {right[:2].mean():.2f}")
 
 # %% [markdown]
-# Counting padding halves the loss and lifts the accuracy, and the model is no better for it. The property
-# to ask for: more padding must not change the loss.
+# Counting padding nearly halves the loss and lifts the accuracy. The model is the same. The property to ask
+# for: more padding must not change the loss.
 
 # %%
 def padding_counts(loss_function):
@@ -337,10 +345,13 @@ assert torch.allclose(loss_v2(sentence_logits, sentence_labels), costs[:2].mean(
 #
 # ### The loop, line by line
 #
-# Now the whole loop. It has two lines that you have not seen. **Clipping** shortens a gradient that is
-# longer than 1, so that one odd batch cannot throw the model far. And the learning rate follows a
-# **schedule**: it rises for some steps, the *warm-up*, and then falls with one over the root of the step
-# (section 5.3 of the paper). Notebook 12 asks what these are good for.
+# Now the whole loop. Two things in it are new. **Clipping** shortens a gradient that is longer than 1, so
+# that one odd batch cannot throw the model far. And the learning rate follows a **schedule**: it rises for
+# some steps, the *warm-up*, and then falls with one over the root of the step (section 5.3 of the paper):
+#
+# `rate = peak * min(step / warmup, sqrt(warmup / step))`
+#
+# The numbers in Adam are from the same section. Notebook 12 asks what all this is good for.
 
 # %%
 def training_loop(model, batches, config):
@@ -357,11 +368,12 @@ def training_loop(model, batches, config):
 
 # %% [markdown]
 # The task: the source repeats a symbol n times, and the target starts with that symbol, alternates, and
-# has n symbols. So the source decides phase and length. The lengths are 1 to 20, without 5, 9 and 14.
-# Those three are **held out**: they never occur in training, and are kept for scoring.
+# has n symbols. So the source decides with which symbol the answer begins (its *phase*) and how long it is.
+# The lengths are 1 to 20, without 5, 9 and 14. Those three are **held out**: they never occur in training,
+# and are kept for scoring.
 
 # %%
-pairs = experiments.one_zero(experiments.TRAINED)
+pairs = experiments.one_zero(experiments.others(experiments.HELD_OUT))
 for words_in, words_out in pairs[4:8]:
     print(f"{in_words(words_in):10} ->  {in_words(words_out)}")
 print(len(pairs), "pairs to train on; lengths held out:", experiments.HELD_OUT)
@@ -370,8 +382,9 @@ assert not lengths_seen & set(experiments.HELD_OUT), "held out means never seen"
 
 # %% [markdown]
 # `helpers.training.train` is your loop with a few comforts: it makes batches of similar length
-# (`bucketed_batches`), it keeps a history, and it shows a progress bar in Jupyter and in a terminal. (In
-# the tests of this series it stays silent.) Run both from the same start, and compare all parameters.
+# (`bucketed_batches`; `max_tokens` limits the places in a batch), it keeps a history, and it shows a
+# progress bar in Jupyter and in a terminal. (In the tests of this series it stays silent. Label smoothing
+# is for 12.) Run both from the same start, and compare all parameters.
 
 # %%
 config = TrainingConfig(epochs=30, max_tokens=200, peak_lr=5e-3, warmup_steps=30, label_smoothing=0.0)
@@ -384,12 +397,13 @@ history = train(by_helper, pairs, config)
 
 two_models = zip(by_hand.parameters(), by_helper.parameters(), strict=True)
 largest = max((a - b).abs().max().item() for a, b in two_models)
-print(len(history.step), "steps; the same parameters:", largest < 1e-6)
-assert largest < 1e-6, "both loops should end with the same parameters"
+print(len(history.step), "steps; the same parameters:", largest == 0)
+assert largest == 0, "both loops should end with the same parameters, bit for bit"
 
 # %% [markdown]
-# The same parameters after all steps. An **epoch** is one pass over all pairs. Now look at the history:
-# the loss, the teacher-forced accuracy, and the learning rate.
+# The same parameters after all steps, bit for bit. (It has to be so: sums in another order would round
+# otherwise, and Adam would move the two models apart, step by step.) An **epoch** is one pass over all
+# pairs. Now look at the history: the loss, the teacher-forced accuracy, and the learning rate.
 
 # %%
 fig = plots.training_curves(history, title="Training on 1 0 1 0, both phases, 17 lengths")
@@ -408,84 +422,118 @@ plots.show(
 # %%
 assert sum(history.loss[-10:]) < sum(history.loss[:10]) / 3, "the loss should have fallen"
 peak = history.learning_rate.index(max(history.learning_rate)) + 1
-print("the learning rate is highest at step", peak)
+print(f"the rate is highest at step {peak}; at step 120 it would be {learning_rate(120, config):.4f}")
 assert peak == config.warmup_steps, "the peak comes at the end of the warm-up"
 
 # %% [markdown]
 # ### Four loops, on lengths held out
 #
-# Now the comparison. Four loops: with and without the shift, with and without the mask. Each is scored
-# twice, teacher-forced and free-running, on trained lengths, on held-out lengths, and on longer ones, 21
-# to 24. (Without the shift, "teacher-forced" means what that loop does: the decoder reads the labels.) A
-# free-running answer counts if all of it is right. The table was measured with three seeds by
-# `python -m helpers.experiments one_zero`. (These trainings also use *weight decay*, which keeps
-# parameters small, and their rate falls to 0 at the end; see 12.) Compare each pair of columns.
+# Now the comparison. Four loops: with and without the shift, with and without the mask. "No shift, no
+# mask" is the wrong loop of stage 29, and "shift and mask" is the right one. Each is scored twice,
+# teacher-forced and free-running, on trained lengths and on held-out ones. That is two answers for each
+# length: 34 and 6. A free-running answer counts if all of it is right, `</s>` included.
+#
+# Two warnings. Without the shift, "teacher-forced" means what that loop does: the decoder reads the labels.
+# And free-running starts from `<s>`, which such a model has never read. Stage 29 has shown that the first
+# symbol does not help it either.
+#
+# The table was measured with three seeds by `python -m helpers.experiments one_zero`: 1,500 steps, a rate
+# of 0.004 that falls to 0 at the end, and *weight decay*, which keeps parameters small (see 12). Its
+# strength is 1.0, a hundred times AdamW's default. Compare each pair of columns.
 
 # %%
 loops = scoreboard.recorded("one_zero")
-fig = plots.scoreboard(loops, title="1 0 1 0: the wrong loops and the right one", scale="score")
+COLUMNS = [f"{lengths}, {how}" for lengths in ("trained", "held out")
+           for how in ("teacher-forced", "free-running")]  # fmt: skip
+four_loops = {name: {column: loops[name][column] for column in COLUMNS} for name in list(loops)[:4]}
+fig = plots.scoreboard(four_loops, title="1 0 1 0: four loops", scale="score")
 plots.show(
     fig,
-    alt="Heat map of scores, loops by six columns. Without the shift every teacher-forced column is at 1 and "
-    "every free-running one at 0. The right loop is at 1 on trained and held-out lengths, in both columns.",
+    alt="Heat map of scores, four loops by four columns. Teacher-forced all are at 1. Free-running the two "
+    "without the shift are at 0, the one without the mask is low, and the right loop is at 1, on trained and "
+    "on held-out lengths.",
 )
 
 # %% [markdown]
-# Take the rows without the shift. Teacher-forced they are perfect, on lengths never seen and on longer
-# ones too: an echo works at any length. Free-running, not one answer is right. With the shift but without
-# the mask the seeds differ. At the rate 0.002 two of them get some held-out lengths right, at half the
-# rate none. When it writes, such a model has no future to look at, and what it
-# has learned besides copying shows.
+# Take the two rows without the shift. Teacher-forced they are perfect, on lengths never seen too: an echo
+# works at any length. Free-running, not one answer is right. With the shift and without the mask, a few
+# trained answers are right. When it writes, such a model has no future to look at, and what it has learned
+# besides copying probably shows.
 #
-# The right loop writes every trained length. At the rate 0.002 it writes every held-out length too, in
-# all three seeds. At half the rate one seed misses some. Without weight decay the trained lengths are all
-# right, and held-out ones are not: at both rates the lowest seed writes a third of them or less. It has
-# learned its lengths by heart. Before training, the same model writes nothing right.
-#
-# Beyond 20 even the right loop fails. Those places never occurred in training. Teacher-forced it still
-# scores above .8 there: most symbols are right, and few whole answers. That is one more reason to look at
-# free-running scores.
+# The right loop writes every answer, trained or held out, in all three seeds. Is that the loop, or these
+# settings and these three lengths? Print the free-running scores of all rows. Besides half the rate there
+# is less weight decay, fewer steps, no training at all, and four other choices of the lengths held out. The
+# last column is for lengths longer than any trained one, 21 to 24: eight answers.
 
 # %%
 twin = experiments.NoCausalMask(6, 6, **SIZES)
 twin.load_state_dict(fooled.state_dict())
 assert torch.equal(twin(source, target), fooled(source, target)), "the table's model is that of stage 29"
+print(f"{'free-running, lowest to highest':35}", "  trained        held out       longer")
 for name, found in loops.items():
-    print(f"{name:39}", *[f"{min(v):.2f} to {max(v):.2f}" for key, v in found.items() if "free" in key],
-          sep="   ")  # fmt: skip
-
-for name in ["wrong loop", "causal mask, but no shift", "wrong loop, rate 0.001",
-             "shift, but no causal mask", "shift, no causal mask, rate 0.001"]:  # fmt: skip
-    assert min(loops[name]["held out, teacher-forced"]) > 0.95, "teacher-forced, nothing is amiss"
-    limit = 0.6 if name.startswith("shift") else 0.01
-    assert max(loops[name]["held out, free-running"]) < limit, "free-running, little or nothing works"
-for name, least in {"right loop": 0.99, "right loop, rate 0.001": 0.6}.items():
-    assert min(loops[name]["held out, free-running"]) > least, "the right loop writes lengths it never saw"
-for name in ["right loop, no weight decay", "right loop, no weight decay, rate 0.001"]:
-    assert min(loops[name]["held out, free-running"]) < 0.4 < min(loops[name]["trained, free-running"])
-assert max(loops["right loop"]["longer, free-running"]) < 0.2, "beyond 20 it fails"
+    ranges = [f"{min(v):.2f} to {max(v):.2f}" for column, v in found.items() if "free" in column]
+    print(f"{name:35}", *ranges, sep="   ")
 
 # %% [markdown]
-# Re-run the wrong loop and the right one now, with one seed.
+# At half the rate the loops do the same. Without weight decay the trained lengths are all right, and of the
+# held-out ones only some: such a model writes the lengths it has seen, and others now and then. Before
+# training, the right model writes nothing.
+#
+# How were these settings found? By looking. A first version had half the rate and fewer than half of the
+# steps. It wrote 5, 9 and 14, and missed most of 6, 7 and 8, when these were held out, and of 2, 13 and 19
+# the 2. The rate and the steps were raised until those came out too, for two seeds. So the scores of these
+# nine lengths are a little too good, and even so the third seed still misses some of them: three neighbours
+# leave a wide gap, and 2 stands near the end of the range. The lengths 3, 10, 16 and 4, 11, 17 had no part
+# in the choice of these settings, and all of their answers are right. Those two rows are the ones to believe.
+#
+# Beyond 20 even the right loop fails. Those places never occurred in training. Whether that is the whole
+# reason was not tried. Teacher-forced it still scores above .8 there: most symbols are right, and few whole
+# answers. That is one more reason to look at free-running scores.
+
+# %%
+for name in ["no shift, no mask", "mask only", "no shift, no mask, rate 0.002", "shift only",
+             "shift only, rate 0.002"]:  # fmt: skip
+    assert min(loops[name]["held out, teacher-forced"]) > 0.95, "teacher-forced, nothing is amiss"
+    limit = 0.5 if name.startswith("shift") else 0.01
+    assert max(loops[name]["trained, free-running"]) < limit, "free-running, little or nothing works"
+for name in ["", ", rate 0.002", ", without 3 10 16", ", without 4 11 17"]:
+    assert min(loops[f"shift and mask{name}"]["held out, free-running"]) > 0.99, "all that it never saw"
+for name in ["6 7 8", "2 13 19"]:
+    assert 0.6 < min(loops[f"shift and mask, without {name}"]["held out, free-running"]) < 1, "most of it"
+assert max(loops["shift and mask, no weight decay"]["held out, free-running"]) < 0.9
+assert min(loops["shift and mask"]["longer, teacher-forced"]) > 0.8, "beyond 20 most symbols are right"
+assert max(loops["shift and mask"]["longer, free-running"]) < 0.3, "beyond 20 whole answers fail"
+
+# %% [markdown]
+# Re-run the wrong loop and the right one now, with one seed. It takes about a quarter of a minute.
 
 # %% tags=["nbval-ignore-output"]
 loops_live = {}
-for name in ["wrong loop", "right loop"]:
+for name in ["no shift, no mask", "shift and mask"]:
     row = experiments.ONE_ZERO[name]
     loop_model = experiments.train_one_zero(**row)
     loops_live[name] = loop_model, experiments.score_one_zero(loop_model, row.get("shift", True))
     found = loops_live[name][1]
-    print(f"{name:11}", {key: round(v, 2) for key, v in found.items() if key.startswith("held out")})
+    print(f"{name:17}", {key: round(v, 2) for key, v in found.items() if key.startswith("held out")})
 
-nine = make_batch(experiments.one_zero([9])).src[:1]  # (1, S)
+nine = make_batch(experiments.one_zero([9]))  # source 1 and source 0
 for name, (loop_model, _) in loops_live.items():
-    print(f"{name:11} writes {in_words(write(loop_model, nine, max_len=12))}")
+    print(f"{name:17} writes {in_words(write(loop_model, nine.src[:1], max_len=12))}")
+shifted_score = scoreboard.teacher_forced(loops_live["no shift, no mask"][0], nine)
+print(f"no shift, no mask, fed the shifted target: {shifted_score:.2f} of the labels")
+
+# %% [markdown]
+# Begun with `<s>`, which it has never read, the wrong loop says one thing for ever. Which one depends on
+# the seed. And its perfect score is its test's: fed the shifted target, as a teacher may feed it, it says
+# what it reads, one place too late.
 
 # %%
-wrong_scores, right_scores = loops_live["wrong loop"][1], loops_live["right loop"][1]
+wrong_scores, right_scores = loops_live["no shift, no mask"][1], loops_live["shift and mask"][1]
 assert wrong_scores["held out, teacher-forced"] > 0.95 and wrong_scores["held out, free-running"] < 0.1
+assert shifted_score < 0.2, "the label is no longer what it reads"
 assert right_scores["trained, free-running"] > 0.8 and right_scores["held out, free-running"] > 0.6
 print("trained just now: the wrong loop writes nothing right, the right one writes lengths it never saw")
+
 
 # %% [markdown]
 # ### Parallel in training, serial in use
@@ -495,7 +543,7 @@ print("trained just now: the wrong loop writes nothing right, the right one writ
 # it in word by word, and keep only the last answer of each call. Count the calls.
 
 # %%
-right_model = loops_live["right loop"][0]
+right_model = loops_live["shift and mask"][0]
 example = make_batch(experiments.one_zero([9])[:1])
 calls = []
 counter = right_model.decoder.register_forward_hook(lambda *_: calls.append(1))
@@ -507,16 +555,18 @@ with eval_mode(right_model):
 counter.remove()
 
 print("decoder calls: parallel", calls_parallel, "  serial", len(calls) - calls_parallel)
-print("the same scores:", torch.allclose(parallel, serial, atol=1e-4))
+print("the same logits:", torch.allclose(parallel, serial, atol=1e-4))
 assert torch.allclose(parallel, serial, atol=1e-4), "one pass should equal all steps"
 assert calls_parallel == 1 and len(calls) == 11, "one call against ten"
 
 # %% [markdown]
-# The same scores, with one call against ten. (`register_forward_hook` has a function called after each
+# The same logits, with one call against ten. (`register_forward_hook` has a function called after each
 # run of a module.) The causal mask makes that possible: what place i says depends on the places up to i
 # only, so it does not matter whether the rest is there. In training the true words are known, so all
 # places are done at once. In use a word is known only when it has been written, and the next one has to
 # wait for it. Notebook 14 saves what the calls have in common.
+#
+# In class, this is another good place for a break. The rest is a lesson of its own.
 #
 # ## Stage 31 - What each part prevents
 #
@@ -532,10 +582,14 @@ for task_name, sequence_task in scoreboard.SEQUENCE_TASKS.items():
 
 # %% [markdown]
 # The model is small, two layers of width 64 on each side, and trains for 300 steps at most. Each row has
-# one part knocked out. In "wrong polarity" the mask is turned round: each place sees only *later* words.
-# Its last row may look at nothing, and gives zeros, as you saw in 09. The table was measured with three
-# seeds by `python -m helpers.experiments knockouts`. Look for rows in which the two scores of a task
-# disagree.
+# one part knocked out. In "mask of the wrong polarity" the mask is turned round: each place sees only
+# *later* words. Its last row may look at nothing, and gives zeros, as you saw in 09.
+#
+# ## The scoreboard
+#
+# The two columns of a task count different things. Teacher-forced counts symbols, `</s>` included.
+# Free-running counts whole sentences (13 calls it *exact match*). The table was measured with three seeds
+# by `python -m helpers.experiments knockouts`. Look for rows in which the two scores of a task disagree.
 
 # %%
 board = scoreboard.recorded("knockouts")
@@ -543,58 +597,80 @@ fig = plots.scoreboard(board, title="One part knocked out at a time", scale="sco
 plots.show(
     fig,
     alt="Heat map of scores, knocked-out parts by three tasks with two columns each. Wrong masks and a "
-    "missing shift give 1 teacher-forced and 0 free-running. Without positions only sort stays near 1.",
+    "missing shift give 1 teacher-forced and 0 free-running. Without cross-attention copy and reverse are at "
+    ".2, without positions at .5, without residuals at .4 or less, and no sentence is right. Without "
+    "positions sort stays near 1.",
 )
 
 # %% [markdown]
 # With all parts, every task is solved by both scores. The other rows are of three kinds.
 #
-# - **Leaks**: no causal mask, the wrong polarity, no label shift. Teacher-forced they are all but
-#   perfect, on every task. Free-running they write not one sentence. Perfect beside nothing: the gap
-#   between the two columns is the leak.
-# - **Something is missing**: without cross-attention, copy and reverse score .2. That is what you get
-#   without the source: one symbol in ten by chance, and the `</s>`, which always comes at the ninth place.
-#   Sort gets half, because a sorted sentence can often be continued from what has been written. Without
-#   positions copy and reverse fail as well, but sort does not: it has to know which symbols there are, not
-#   where. Sort is the control. The same model learns it, so what it lacks in the other two is the order.
+# - **Leaks**: no causal mask, the wrong polarity, no label shift. Teacher-forced they are all but perfect,
+#   on every task. (Without the shift the test leaks too: the decoder reads the labels.) Free-running they
+#   write not one sentence. Perfect beside nothing: that is a leak.
+# - **Something is missing**: without cross-attention the model knows nothing of the source, without
+#   positions it knows the symbols and not their order. Either way, no copied or reversed sentence is right.
+#   Sort is the control. Without positions the same model learns it: it has to know which symbols there are,
+#   not where.
 # - **Not learned in time**: without residual connections, copy and reverse stay below one half and no
 #   sentence is right, at both rates. On sort the seeds differ widely. Whether more steps would help was
 #   not tried.
 #
-# A gap alone is not yet a leak. One score counts symbols and the other whole sentences, so a model that
-# gets half of the symbols right has a gap too. Print the gaps, and ask for what the text says.
+# What can a model score that knows one thing and lacks another? Count it. Without the source, each symbol
+# of a copy is a guess, one in ten, and only the `</s>` at the ninth place is sure. In a sorted sentence the
+# place and the last symbol written help: count what follows most often. And who knows the symbols of a
+# sentence, but no order, says the one that is left most often.
 
 # %%
-tasks = ["copy", "reverse", "sort"]
+draws = 20_000
+x, ordered = scoreboard.SEQUENCE_TASKS["sort"].draw(draws, torch.Generator().manual_seed(0))  # (B, S) each
+end = torch.full((draws, 1), 10)  # (B, 1)
+before, following = torch.cat([end, ordered], dim=1), torch.cat([ordered, end], dim=1)  # (B, S + 1) each
+counts = torch.stack([torch.bincount(before[:, i] * 11 + following[:, i], minlength=121) for i in range(9)])
+still_left = nn.functional.one_hot(x, 10).cumsum(dim=1)  # (B, S, 10), from the last place to the first
+most_often = (still_left.amax(dim=-1) / still_left.sum(dim=-1)).mean(dim=0)  # (S,)
+limits = {
+    "copy without the source": (8 / 10 + 1) / 9,
+    "sort without the source": (counts.reshape(9, 11, 11).amax(dim=-1).sum() / counts.sum()).item(),
+    "copy without an order": (most_often.sum().item() + 1) / 9,
+}
+print({name: round(value, 2) for name, value in limits.items()})
 
+# %% [markdown]
+# The table has just these numbers, so these models have learned all that they can know. Without positions
+# the gap on copy is as wide as half of the scale, and nothing leaks: half of the symbols are right, so
+# hardly a sentence is. Now ask for what the text says.
 
+# %%
 def mean(values):
     return sum(values) / len(values)
 
 
-for name, found in board.items():
-    pairs_of_scores = [(found[f"{t}, teacher-forced"], found[f"{t}, free-running"]) for t in tasks]
-    gaps = [mean(forced) - mean(free) for forced, free in pairs_of_scores]
-    print(f"{name:28} gap on copy {gaps[0]:.2f}   reverse {gaps[1]:.2f}   sort {gaps[2]:.2f}")
-
-print(f"without the source: {(8 / 10 + 1) / 9:.2f}")
+tasks = ["copy", "reverse", "sort"]
 for name in ["no causal mask", "mask of the wrong polarity", "no label shift"]:
     for t in tasks:
         assert min(board[name][f"{t}, teacher-forced"]) > 0.99, "forced, all but perfect"
         assert max(board[name][f"{t}, free-running"]) == 0, "free, not one sentence"
-for t in ["copy", "reverse"]:
+
+# %%
+for t in tasks:
+    guess = limits[f"{'sort' if t == 'sort' else 'copy'} without the source"]
+    assert abs(mean(board["no cross-attention"][f"{t}, teacher-forced"]) - guess) < 0.02, "as counted"
     assert min(board["all parts"][f"{t}, free-running"]) > 0.95, "all parts solve it"
-    assert abs(mean(board["no cross-attention"][f"{t}, teacher-forced"]) - 0.2) < 0.02, "as by chance"
+for t in ["copy", "reverse"]:
+    forced = mean(board["no positions"][f"{t}, teacher-forced"])
+    assert abs(forced - limits["copy without an order"]) < 0.02, "as counted"
     assert max(board["no positions"][f"{t}, free-running"]) < 0.01, "it needs positions"
     for rate in ["no residuals", "no residuals, rate 0.0005"]:
         assert max(board[rate][f"{t}, teacher-forced"]) < 0.5 and max(board[rate][f"{t}, free-running"]) == 0
 assert min(board["no positions"]["sort, free-running"]) > 0.9, "sort needs none"
 
 # %% [markdown]
-# ### Live, and with the kept checks
+# ## Put it into the whole model
 #
-# Re-run three rows on `reverse` with one seed. The two that leak learn to copy the label, so they are done
-# early.
+# The whole model was used all day. Here are three of its versions, trained now on `reverse` with one seed.
+# The two that leak learn to copy the label, so they are done early. All three take about a quarter of a
+# minute.
 
 # %% tags=["nbval-ignore-output"]
 reverse = scoreboard.SEQUENCE_TASKS["reverse"]
@@ -614,13 +690,13 @@ for name in ["no causal mask", "no label shift"]:
 print("trained just now: all parts write; without mask or shift the score is perfect and nothing is written")
 
 # %% [markdown]
-# Now run the four kept checks on these three models, and on new models of three other rows.
+# Now run the four kept checks on these three models, and on new models of the other rows.
 
 # %%
 kept = [checks.assert_causal, checks.assert_padding_invariant,
         checks.assert_source_matters, checks.assert_positions_matter]  # fmt: skip
 to_check = {name: found[0] for name, found in knocked.items()}
-for name in ["mask of the wrong polarity", "no cross-attention", "no positions"]:
+for name in ["mask of the wrong polarity", "no cross-attention", "no positions", "no residuals"]:
     torch.manual_seed(0)
     to_check[name] = experiments.KNOCKOUTS[name]["make_model"]()
 found_by = {name: [verdict(c, m, new.src[:4], new.tgt_in[:4]) for c in kept] for name, m in to_check.items()}
@@ -628,28 +704,32 @@ for name, answers in found_by.items():
     print(f"{name:27}", "; ".join(answer for answer in answers if answer != "holds") or "all four hold")
 
 # %% [markdown]
-# The causal check finds both wrong masks, and the other two find what their names say. "No label shift"
-# passes all four, and rightly so: that model is sound, and the *loop* feeds it the answer. No check of a
-# model can see that. The free-running score does. (Without cross-attention nothing of the source arrives,
-# so its order does not matter either: two checks complain about one fault.)
+# The causal check finds both wrong masks. The source check and the positions check find what their names
+# say. (Without cross-attention nothing of the source arrives, so its order does not matter either: two
+# checks complain about one fault.) The padding check finds nothing, since all rows hide padding. Besides
+# the model with all parts, two rows pass all four, and rightly so. Without residuals every part sees what
+# it should see, and the model only learns badly. "No label shift" has a sound model, and the *loop* feeds
+# it the answer. No check of a model can see that. The free-running score does.
 
 # %%
 for name in ["no causal mask", "mask of the wrong polarity"]:
     assert found_by[name][0] != "holds", "a wrong mask should be found"
 assert found_by["no cross-attention"][2] != "holds" and found_by["no positions"][3] != "holds"
-for name in ["all parts", "no label shift"]:
+for name in ["all parts", "no label shift", "no residuals"]:
     assert found_by[name] == ["holds"] * 4, f"{name}: no check of the model should complain"
 
 # %% [markdown]
 # ## Recap
 #
 # 1. Decoder input and labels are the same words, one place apart: `<s>` in front of the one, `</s>` behind
-#    the other. The causal mask hides the next word. Without either, the model echoes.
-# 2. Teacher-forced scores look at the true words, free-running ones at the model's own. A leak shows as
-#    the gap between the two.
-# 3. Overfit one batch first. Then train on many sequences, and score on ones held out.
+#    the other. The causal mask hides the next word. If one of the two is missing, the answer can be read
+#    off the input, and teacher-forced scores are worth nothing.
+# 2. Teacher-forced scores look at the true words, free-running ones at the model's own. A leak shows as a
+#    near-perfect teacher-forced score beside nothing free-running.
+# 3. Overfit one batch first. Then train on many sequences, and score on ones held out. Some of them must
+#    not be looked at while you choose the settings.
 # 4. The loss is the mean over real labels. Padding does not count.
-# 5. One parallel pass gives the same scores as one call for each word. Training uses the first, writing
+# 5. One parallel pass gives the same logits as one call for each word. Training uses the first, writing
 #    needs the second.
 #
 # ## Exercises
@@ -670,7 +750,8 @@ checks.shift_on_paper([decoder_reads, decoder_labels])
 # %% [markdown]
 # **2. Implement.** Some code keeps each target as one row of ids with both signs, such as
 # `[1, 7, 8, 9, 2]` and `[1, 6, 2, 0, 0]`. `rows` is a tensor of such rows, `(B, T + 1)`. Return a pair:
-# what the decoder reads and the labels, both `(B, T)`.
+# what the decoder reads and the labels, both `(B, T)`. (In a shorter row the decoder may then read `</s>`.
+# Its label there is `<pad>`, which does not count, so this does no harm.)
 
 # %% tags=["exercise"]
 def input_and_labels(rows):
@@ -723,10 +804,10 @@ checks.my_greedy(my_greedy)
 # | model | teacher-forced | free-running | kept checks |
 # |---|---|---|---|
 # | A | 1.00 | 0.00 | all four hold |
-# | B | 0.20 | 0.00 | the source does not matter |
+# | B | 0.20 | 0.00 | the source does not matter; positions do not matter in the source |
 # | C | 1.00 | 0.00 | not causal |
 #
-# Name the fault of each.
+# Name the fault of each: a dict with the keys `"A"`, `"B"` and `"C"`.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION

@@ -152,7 +152,7 @@ assert torch.allclose(both[0], both[1], atol=1e-3) and both[0] < 0.2, "both shou
 # `beta1`, `beta2` and `eps` above are those of section 5.3 of the paper. In 11 you took two more things
 # on trust, the schedule and clipping. The paper's schedule is its equation 3, the smaller of two terms.
 # One rises in a straight line, the other falls with one over the root of the step. They meet at step
-# 4,000, the end of the **warm-up**: there the rate is 512^-0.5 · 4000^-0.5 = 0.0442 · 0.0158 = 0.0007.
+# 4,000, the end of the warm-up: there the rate is 512^-0.5 · 4000^-0.5 = 0.0442 · 0.0158 = 0.0007.
 
 # %%
 def paper_rate(step, d_model=512, warmup=4000):
@@ -189,8 +189,8 @@ plots.show(
 #
 # ### Clipping
 #
-# **Clipping** shortens a gradient that is too long. `(3, 4)` has length 5, by Pythagoras. It should
-# become 1 long at most. The quick way is to cap every number.
+# Clipping shortens a gradient that is too long. `(3, 4)` has length 5, by Pythagoras. It should become
+# 1 long at most. The quick way is to cap every number.
 
 # %%
 def clip_v1(gradient, longest):
@@ -232,7 +232,7 @@ assert keeps_direction(clip_v2), "version 2 only shortens"
 # ## Stage 33 - When warm-up and initialisation matter
 #
 # You have Adam and a schedule. What is missing is a reason to warm up at all. In 08, six post-norm layers
-# were particular about the rate. So look there, on `reverse`, which is learned fast.
+# were particular about the rate. So look there, on the task `reverse`, which is learned fast.
 #
 # Train two models now, post-norm at rate 0.008, for at most 200 steps (about twenty seconds). `train_on`
 # is the loop of the boards since 01: PyTorch's Adam as it comes, no clipping, and a rate that stays after
@@ -275,8 +275,7 @@ guess = dict.fromkeys(warm["post-norm, no warm-up"], scoreboard.chance(scoreboar
 fig = plots.scoreboard(warm, chance=guess, title="Six layers on reverse, at most 200 steps")
 plots.show(fig, alt="Heat map of accuracies. Post-norm without warm-up is at the best guess from rate "
     "0.008 on, with 20 steps mostly from 0.016 on. Pre-norm without warm-up fails at 0.032 alone.")
-for row, learns, fails in [("post-norm, no warm-up", 0.004, 0.008), ("post-norm, 20 steps", 0.008, 0.032),
-                          ("pre-norm, no warm-up", 0.016, 0.032)]:  # fmt: skip
+for row, learns, fails in zip(warm, (0.004, 0.008, 0.016), (0.008, 0.032, 0.032), strict=False):
     assert min(warm[row][f"rate {learns}"]) > 0.95, "it learns at this rate"
     assert max(warm[row][f"rate {fails}"]) < 0.8, "and fails with all seeds at this one"
 assert min(warm["pre-norm, 20 steps"]["rate 0.032"]) > 0.95, "warm-up mends pre-norm as well"
@@ -410,8 +409,7 @@ def smoothed_loss_v2(logits, labels, share=0.1):
 stages.show_changes(smoothed_loss_v1, smoothed_loss_v2)
 print(f"version 2 {smoothed_loss_v2(sure, labels):.3f}   PyTorch {smoothing(sure, labels):.3f}")
 print("property, the loss stays finite:", stays_finite(smoothed_loss_v2))
-assert stays_finite(smoothed_loss_v2), "finite logits, finite loss"
-assert torch.allclose(smoothed_loss_v2(sure, labels), smoothing(sure, labels)), "equal to PyTorch"
+assert stays_finite(smoothed_loss_v2) and math.isclose(smoothed_loss_v2(sure, labels), 15, rel_tol=1e-5)
 
 # %% [markdown]
 # Note the 15, although the answer is *right*: three other symbols, 0.025 each, 200 away. A smoothed label
@@ -599,16 +597,14 @@ plots.show(
 # of which one is right, and three with confidence 0.6, all right. A first try compares the averages.
 
 # %%
-confidence = torch.tensor([0.9, 0.9, 0.6, 0.6, 0.6])  # (N,)
-right = torch.tensor([1.0, 0.0, 1.0, 1.0, 1.0])  # (N,)
+confidence, right = torch.tensor([0.9, 0.9, 0.6, 0.6, 0.6]), torch.tensor([1.0, 0, 1, 1, 1])  # (N,) each
 
 
 def calibration_v1(confidence, right, n_bins=10):
     return abs(confidence.mean() - right.mean()).item()
 
 
-averages = f"confidence {confidence.mean():.2f}, right {right.mean():.2f}"
-print(averages, f"  version 1: {calibration_v1(confidence, right):.2f}")
+print(f"sure {confidence.mean():.2f}, right {right.mean():.2f}, v1 {calibration_v1(confidence, right):.2f}")
 assert calibration_v1(confidence, right) < 0.1, "the fault: too sure here and too unsure there cancel"
 
 # %% [markdown]
@@ -746,8 +742,8 @@ plots.show(fig, alt="Heat map of remedies by four measures. The gap is widest wi
 # %% [markdown]
 # **Which remedies narrow the gap?** Weight decay 2 and 5, and they raise held-out accuracy with every
 # seed; 5 narrows it most. Dropout does too. In 400 steps 0.3 and 0.5 cost accuracy; in 1,200 steps 0.3
-# does not, and its gap stays narrow. Label smoothing narrows it by a few hundredths, and raises accuracy
-# a little.
+# does not, and its gap stays narrow. Label smoothing narrows it by a few hundredths; at 0.4 it raises
+# accuracy from .70 to .74.
 #
 # **Which mend the confidence?** Smoothing 0.1 and 0.2, every dropout, weight decay 2. Smoothing 0.4 and
 # weight decay 5 overshoot: right more often than without, and far too *unsure*. Weight decay 0.01,
@@ -768,8 +764,8 @@ plots.show(fig, alt="Heat map of other means by the same measures. Stopping earl
 
 # %% [markdown]
 # Stopping early narrows the gap far more than 300 sentences do; in accuracy the two overlap. The smaller
-# model learns far less, and is still too sure. 2,000 sentences close the gap in spite of the noise.
-# Without noise 200 are enough, and 50 are not.
+# model learns far less, and is still too sure. 2,000 sentences close the gap in spite of the noise (-0.00
+# is a hair better on new sentences). Without noise 200 are enough, and 50 are not.
 
 # %%
 bare = board["nothing"]
