@@ -101,7 +101,8 @@ def one_zero(lengths):
 
 
 def train_one_zero(
-    make_model=Transformer, *, shift=True, seed=0, lr=4e-3, decay=1.0, steps=1500, warmup=30, held_out=HELD_OUT
+    make_model=Transformer, *, shift=True, seed=0, lr=4e-3, decay=1.0, steps=1500, warmup=30,
+    held_out=HELD_OUT,
 ):  # fmt: skip
     """Train a small model on batches of 16 pairs, with a warm-up and a rate that then falls to 0.
 

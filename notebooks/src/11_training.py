@@ -457,8 +457,8 @@ plots.show(
 # %% [markdown]
 # Take the two rows without the shift. Teacher-forced they are perfect, on lengths never seen too: an echo
 # works at any length. Free-running, not one answer is right. With the shift and without the mask, a few
-# trained answers are right. When it writes, such a model has no future to look at, and what it has learned
-# besides copying probably shows.
+# trained answers are right and no held-out one. When it writes, such a model has no future to look at, and
+# what it has learned besides copying probably shows.
 #
 # The right loop writes every answer, trained or held out, in all three seeds. Is that the loop, or these
 # settings and these three lengths? Print the free-running scores of all rows. Besides half the rate there
@@ -475,16 +475,17 @@ for name, found in loops.items():
     print(f"{name:35}", *ranges, sep="   ")
 
 # %% [markdown]
-# At half the rate the loops do the same. Without weight decay the trained lengths are all right, and of the
-# held-out ones only some: such a model writes the lengths it has seen, and others now and then. Before
-# training, the right model writes nothing.
+# At half the rate the wrong loop and the right one do the same. Without the mask more is right there, and
+# the seeds differ widely; none of them writes everything. With little weight decay or none, the trained
+# lengths are all right, and of the held-out ones only some: such a model writes the lengths it has seen,
+# and others now and then. Before training, the right model writes nothing.
 #
 # How were these settings found? By looking. A first version had half the rate and fewer than half of the
-# steps. It wrote 5, 9 and 14, and missed most of 6, 7 and 8, when these were held out, and of 2, 13 and 19
-# the 2. The rate and the steps were raised until those came out too, for two seeds. So the scores of these
-# nine lengths are a little too good, and even so the third seed still misses some of them: three neighbours
-# leave a wide gap, and 2 stands near the end of the range. The lengths 3, 10, 16 and 4, 11, 17 had no part
-# in the choice of these settings, and all of their answers are right. Those two rows are the ones to believe.
+# steps. It wrote 5, 9 and 14. When 6, 7 and 8 were held out it missed most of them, and of 2, 13 and 19
+# mostly the 2. The rate and the steps were raised until those came out too, for two seeds. So the scores of
+# these nine lengths are a little too good, and even so the third seed still misses some of them. Two other
+# rows, without 3, 10, 16 and without 4, 11, 17, were measured only when all was settled. All of their
+# answers are right. These two rows are the ones to believe.
 #
 # Beyond 20 even the right loop fails. Those places never occurred in training. Whether that is the whole
 # reason was not tried. Teacher-forced it still scores above .8 there: most symbols are right, and few whole
@@ -494,13 +495,15 @@ for name, found in loops.items():
 for name in ["no shift, no mask", "mask only", "no shift, no mask, rate 0.002", "shift only",
              "shift only, rate 0.002"]:  # fmt: skip
     assert min(loops[name]["held out, teacher-forced"]) > 0.95, "teacher-forced, nothing is amiss"
-    limit = 0.5 if name.startswith("shift") else 0.01
-    assert max(loops[name]["trained, free-running"]) < limit, "free-running, little or nothing works"
+    limit = 0.99 if name.startswith("shift") else 0.01
+    assert max(loops[name]["trained, free-running"]) < limit, "free-running, some or all fails"
 for name in ["", ", rate 0.002", ", without 3 10 16", ", without 4 11 17"]:
     assert min(loops[f"shift and mask{name}"]["held out, free-running"]) > 0.99, "all that it never saw"
 for name in ["6 7 8", "2 13 19"]:
     assert 0.6 < min(loops[f"shift and mask, without {name}"]["held out, free-running"]) < 1, "most of it"
-assert max(loops["shift and mask, no weight decay"]["held out, free-running"]) < 0.9
+for name in ["weight decay 0.1", "no weight decay"]:
+    found = loops[f"shift and mask, {name}"]
+    assert min(found["trained, free-running"]) > 0.99 and min(found["held out, free-running"]) < 0.7
 assert min(loops["shift and mask"]["longer, teacher-forced"]) > 0.8, "beyond 20 most symbols are right"
 assert max(loops["shift and mask"]["longer, free-running"]) < 0.3, "beyond 20 whole answers fail"
 

@@ -814,8 +814,8 @@ assert same_loss and same_gradients and same_slopes, "by hand, autograd and the 
 # tensors. For each number it keeps two running averages: of the gradient and of its square. The step is the
 # first divided by the root of the second. Both averages start at 0, and dividing by `1 - beta ** step`
 # makes up for it. Follow the first step on paper. The averages are 0.1 times g and 0.02 times g². Divided
-# by 0.1 and 0.02 they are g and g², and the step is the rate times g / |g|. So each number moves by just
-# the rate, whatever its gradient.
+# by 0.1 and 0.02 they are g and g², and the step is the rate times g / |g|. So each number that has a
+# gradient moves by just the rate, however small that gradient is.
 #
 # One thing more, which the paper does not have: **weight decay** shrinks the matrices a little in every
 # step, to `1 - rate * decay` of themselves. With the rate 0.002 and decay 1 that is 0.998.
@@ -1015,8 +1015,9 @@ print(f"untrained: {untrained:.2f}; trained just now: decay helps on lengths lef
 #
 # How far can you trust the first two rows? The decay, the 600 steps and the lower rate at the end were
 # chosen by looking at lengths 5, 9 and 14. So these are no fresh test. The last two rows are one: 6, 10 and
-# 15 were picked after all else was fixed. When this was written, seed 0 wrote all of them, and seed 1
-# missed about a third. Reading off is learnt mostly, and not each time.
+# 15 were picked before any model was trained without them, and no setting was changed afterwards. When this
+# was written, seed 0 wrote all of them, and seed 1 missed about a third. Reading off is learnt mostly, and
+# not each time.
 #
 # The last column has lengths beyond all that were trained. There it fails. Lengths between trained ones
 # are the claim, and no more.
@@ -1111,8 +1112,8 @@ assert norm_ms / linear_ms > 2 * 3 / 64, "small steps should cost more than thei
 # faster such a port would be was not measured here.
 #
 # And the whole step by hand takes no longer than PyTorch's, here even less. Do not carry that over to
-# large models. These arrays are tiny, so both spend their time on the many calls and not on the arithmetic,
-# and autograd keeps its own books on top. It was measured at this one size.
+# large models. These arrays are tiny, so in both most of the time probably goes into the many calls and not
+# into the arithmetic, and autograd keeps its own books on top. Only this one size was measured.
 #
 # **A port to try, in Rust or in any language.** Write `forward` only: it needs no gradients. This text
 # holds a small model, an input, the memory (what the encoder returns) and the logits that must come out.
