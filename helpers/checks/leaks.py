@@ -130,7 +130,7 @@ def assert_source_matters(run, src, tgt):
             )
 
 
-@kept("position")
+@kept("positions")
 def assert_positions_matter(run, src, tgt):
     """Raise AssertionError when the order of the source words, or the place of a target word, is not seen.
 

@@ -124,10 +124,10 @@ assert torch.allclose(weights[2], torch.tensor([1 / 3, 1 / 3, 1 / 3, 0.0])), "th
 #
 # ### The padding mask
 #
-# Sentences in a batch differ in length. As in [06](06_add_and_norm.ipynb), short ones are filled up at the
-# end. The filling has a number of its own, `<pad>`, here 0. Nobody may look at it. So this mask depends on
-# the sentence and not on the place of the query. (In this series the ids 0 to 3 are special. `<unk>` stands
-# for an unknown word.)
+# Sentences in a batch differ in length. As in [06](06_add_and_norm.ipynb), short ones are filled up at
+# the end. The filling has a number of its own, `<pad>`, here 0. Nobody may look at it. So this mask
+# depends on the sentence and not on the place of the query. (As in the data helpers of this series, the
+# ids 0 to 3 are special here. `<unk>` stands for an unknown word.)
 
 # %%
 vocabulary = ["<pad>", "<s>", "</s>", "<unk>", "the", "dog", "dogs", "barks", "bark"]
@@ -258,9 +258,9 @@ for name, row in [("padding at the end", ids[1:]), ("padding at the front", fron
 
 # %% [markdown]
 # In this series padding stands at the end, and the first word is always real. But a mask of the wrong
-# polarity has empty rows too, and you will meet one soon. What happens then depends on who wrote the
-# attention. Put the same empty row to four implementations and to yours: by hand with minus infinity, by
-# hand with -1e9, a function of PyTorch and a module of PyTorch.
+# **polarity**, turned round so that True means blocked, has empty rows too, and you will meet one soon.
+# What happens then depends on who wrote the attention. Put the same empty row to four implementations and
+# to yours: by hand with minus infinity, by hand with -1e9, a function of PyTorch and a module of PyTorch.
 
 # %%
 empty_row = masks["queries hidden"]  # row 4 is all False
@@ -465,6 +465,8 @@ for name, mask in [("no mask", None), ("padding mask", padding_mask(source_ids, 
     assert (moved > 1e-3) == (mask is None), "under the mask the padding should change nothing"
 
 # %% [markdown]
+# Without a mask the filling moves the output. With the mask it changes nothing.
+#
 # ### The decoder layer
 #
 # Now put the parts together, in the order of the paper's section 3.1: masked self-attention,
@@ -778,10 +780,11 @@ for name in ["all of the memory", "mean of the memory"]:
 # %%
 assert live["all of the memory"] > 0.8 > 0.4 > live["mean of the memory"], "live: as recorded"
 print("trained just now: all of the memory writes eight symbols backwards, its mean does not")
-everything, mean_only, longer = (board[row] for row in [*list(board)[:2], "mean, 900 steps"])
+everything, mean_only, more_steps = (board[row] for row in [*list(board)[:2], "mean, 900 steps"])
 print("recorded, with the mean:")
-for (column, scores), more in zip(mean_only.items(), longer.values(), strict=True):
-    print(f"{column:10}  {min(scores):.2f} to {max(scores):.2f}   longer {min(more):.2f} to {max(more):.2f}")
+for (column, scores), more in zip(mean_only.items(), more_steps.values(), strict=True):
+    print(f"{column:10}  {min(scores):.2f} to {max(scores):.2f}",
+          f"  900 steps: {min(more):.2f} to {max(more):.2f}")  # fmt: skip
 
 # %%
 assert min(min(scores) for scores in everything.values()) > 0.95, "all of the memory: every column"
@@ -790,7 +793,7 @@ assert max(mean_only["reverse 12"]) < 0.01 < 0.98 < min(mean_only["sort 12"]), "
 first, slower = board["first word of it"], [board[f"{row}, rate 0.0005"] for row in ("all", "mean")]
 assert min(first["reverse 4"]) > 0.7 > 0.4 > max(first["reverse 8"]), "the first word falls as well"
 assert max(first["reverse 12"]) < 0.05 and min(first["sort 12"]) > 0.9, "and sorts"
-assert min(longer["reverse 8"]) > 0.4 > 0.2 > max(longer["reverse 12"]), "slow, and slower with length"
+assert min(more_steps["reverse 8"]) > 0.4 > 0.2 > max(more_steps["reverse 12"]), "slower with length"
 assert min(slower[0]["reverse 12"]) > 0.7 > 0.1 > max(slower[1]["reverse 12"]), "at a quarter of the rate"
 print("in each seed: one vector does worse with length, all of the memory does not")
 
@@ -801,7 +804,7 @@ print("in each seed: one vector does worse with length, all of the memory does n
 # that is more than a name, one decoder with two memories must write two sentences. And with no memory it
 # must not know which.
 #
-# Four sentences are enough to train on, and so small that you know the right answers.
+# Four sentences are enough to train on, and so few that you know the right answers.
 
 # %%
 names = ["<pad>", "<s>", "</s>", "<unk>", "der", "die", "Hund", "Katze", "schläft", "wartet",
@@ -934,8 +937,9 @@ assert output.shape == target_words.shape and is_causal(lambda x: outline(source
 # ## The scoreboard
 #
 # The board of Part II was about encoders: one answer for each word that goes in. A decoder writes. So
-# today's board was the table above, with one row for what the decoder gets of the memory. Notebook 11 takes
-# it up with the whole model, and knocks out one part at a time.
+# today's board is the table of "Why was a fixed-length vector not enough?", with a row for each thing
+# that the decoder may get of the memory. Notebook 11 takes it up with the whole model, and knocks out one
+# part at a time.
 #
 # ## Recap
 #
@@ -1009,7 +1013,8 @@ checks.my_decoder_layer(my_decoder_layer)
 # number of words. Return `True` if no output reads a *later* word, for the given `words`. `is_causal` of
 # stage 24 would pass. Write a check that works another way: do not change words, *cut them off*. Compare
 # with `torch.allclose(..., atol=1e-6)`, because other shapes may round differently. One of the functions
-# that your check must find sets the future weights to 0 *after* the softmax.
+# that your check must find does not hide the future scores *before* the softmax: it only sets the weights
+# to 0 after it. The softmax has then already divided by the future.
 
 # %% tags=["exercise"]
 def my_causal_check(step, words):

@@ -10,7 +10,7 @@
 #
 # You put all parts together. Ids of words go in, and for each word of the vocabulary a number comes out
 # that says how likely it is to be the next. Then you copy your weights into PyTorch's own Transformer and
-# get the same numbers. Last, you take a short model made of PyTorch's layers that runs without complaint,
+# get the same numbers. Last, you take a short model made of PyTorch's layers, as many tutorials have it,
 # and find out what it leaves out.
 #
 # - **You need**: [07 - Embeddings and positions](07_embeddings_and_positions.ipynb) and
@@ -63,10 +63,10 @@ plots.show(
 #
 # ## Stage 27 - All parts together
 #
-# You have two towers that take vectors. What is missing is the way in and the way out: from ids of words to
-# vectors, and from vectors to a guess of the next word. Here are fourteen words, numbered, German and
-# English in one list. `<pad>` fills up short sentences and `<s>` starts a translation. `</s>` ends it, from
-# notebook 11 on.
+# You have two towers that take vectors. What is missing is the way in and the way out: from ids of words
+# to vectors, and from vectors to a guess of the next word. Here are fourteen words, numbered, German and
+# English in one list. `<pad>` fills up short sentences and `<s>` starts a translation. `</s>` ends it,
+# and is not used today. There is no `<unk>` in this list, so id 3 is a word.
 
 # %%
 vocabulary = "<pad> <s> </s> der die Hund Katze bellt schläft the dog cat barks sleeps".split()
@@ -125,9 +125,9 @@ assert logits.shape == (2, 4, n_vocab) and torch.isclose(shares.sum(), torch.ten
 # ### Masks made inside
 #
 # In 09 you have met three checks to keep. They take any model that is called with a source and a target.
-# `assert_positions_matter` is the fourth: it reads the source backwards, and it makes the target one word
-# again and again. If no output notices, positions are missing. `verdicts` puts all four to a model. The
-# first words of each message are enough.
+# `assert_positions_matter` is the fourth: it reads the source backwards, and the outputs must move. And
+# it makes the target one word again and again, and the outputs at its places must differ. If not,
+# positions are missing. `verdicts` puts all four to a model. The first words of each message are enough.
 
 # %%
 four = {"causal": checks.assert_causal, "padding": checks.assert_padding_invariant,
@@ -709,10 +709,10 @@ for name, norm_first in [("post-norm", False), ("pre-norm", True)]:
 #
 # ### A norm too many
 #
-# A class may skip this part. Not quite the same: `to_torch` had to take something away. `nn.Transformer`
-# ends both stacks in one more `LayerNorm`, also in post-norm, where each layer already ends in one. The
-# paper has none there. Does it make a difference? Add it to the decoder, in a fresh model and in a
-# randomised one.
+# A class may skip this part. The two are not quite the same: `to_torch` had to take something away.
+# `nn.Transformer` ends both stacks in one more `LayerNorm`, also in post-norm, where each layer already
+# ends in one. The paper has none there. Does it make a difference? Add it to the decoder, in a fresh
+# model and in a randomised one.
 
 # %%
 print("end of PyTorch's decoder:", nn.Transformer(16, 4, 1, 1, 32, batch_first=True).decoder.norm)
@@ -923,7 +923,8 @@ assert different_layers(drawn.encoder) == different_layers(drawn.decoder) == 6, 
 
 # %% [markdown]
 # Six different layers in each tower, and the four checks still pass. Short 6 still has no factor at the
-# embeddings and no shared matrix, which stage 27 has. No check asks for them.
+# embeddings, and its output layer does not share their matrix, as it does in stage 27. No check asks for
+# that.
 #
 # ## Put it into the whole model
 #

@@ -240,7 +240,7 @@ def off(found, wanted):
 # The second judge is autograd. This cell brings in PyTorch, to compare. It copies the parameters of a
 # part into a module of PyTorch or of `helpers.model`, runs both on the same numbers, and collects the
 # gradients under the same names. (`our_name` is for stage 39: `helpers` has a list of layers where you
-# have one.) `verdict` asks both: equal to the slopes up to a ten-millionth, and to autograd up to
+# have one.) `both_agree` asks both: equal to the slopes up to a ten-millionth, and to autograd up to
 # $10^{-10}$.
 
 # %%
@@ -270,7 +270,7 @@ def by_autograd(part, module, inputs, grad):
     return found | {our_name(name): p.grad.numpy() for name, p in module.named_parameters()}
 
 
-def verdict(part, module, *inputs):
+def both_agree(part, module, *inputs):
     grad = np.random.default_rng(1).normal(size=np.shape(part.forward(*inputs)))
     found = by_hand(part, inputs, grad)
     like_slopes = max(off(found, by_slopes(part, inputs, grad)).values()) < 1e-7
@@ -284,12 +284,12 @@ def verdict(part, module, *inputs):
 # %%
 rng = np.random.default_rng(0)
 two_sentences, feed_forward = rng.normal(size=(2, 3, 4)), FeedForward(rng, 4, 8)  # (B, S, D)
-nearest = np.abs(feed_forward.widen.forward(two_sentences)).min()
+nearest = min(np.abs(x).min() for x in (two_sentences, feed_forward.widen.forward(two_sentences)))
 print("nearest to the bend of ReLU:", nearest.round(3))
 assert nearest > 1e-3, "a step of 1e-5 must not cross the bend"
-assert verdict(Linear(rng, 4, 3), torch.nn.Linear(4, 3), two_sentences), "linear"
-assert verdict(ReLU(), torch.nn.ReLU(), two_sentences), "relu"
-assert verdict(feed_forward, reference.FeedForward(4, 8), two_sentences), "feed-forward"
+assert both_agree(Linear(rng, 4, 3), torch.nn.Linear(4, 3), two_sentences), "linear"
+assert both_agree(ReLU(), torch.nn.ReLU(), two_sentences), "relu"
+assert both_agree(feed_forward, reference.FeedForward(4, 8), two_sentences), "feed-forward"
 
 # %% [markdown]
 # Both judges agree on all three. At 0 ReLU has a bend, and central differences across a bend are wrong.
@@ -331,8 +331,8 @@ assert abs(ratio - 1) > 0.1, "the fault: the mean is not divided by the number o
 
 # %% [markdown]
 # `np.eye(3)[labels]` looks up one-hot rows. The forward pass takes a mean, so the way back divides by the
-# number of words: exactly once. Not never, and not twice, once in the loss and again in the optimiser.
-# And padding (id 0) is no answer, so it counts neither in the loss nor in that number.
+# number of words, exactly once. Twice would be wrong too: in the loss, and again in the optimiser. And
+# padding (id 0) is no answer, so it counts neither in the loss nor in that number.
 
 
 # %% tags=["part"]
@@ -467,9 +467,9 @@ module, inner, norm = torch.nn.Module(), reference.FeedForward(4, 8), LayerNorm(
 module.inner, module.forward = inner, lambda x: x + inner(x)
 norm.parameters["weight"] += np.arange(4)
 ignore_padding = torch.nn.CrossEntropyLoss(ignore_index=0)
-assert verdict(CrossEntropy(), ignore_padding, four_logits, np.array([2, 1, 0, 0])), "cross-entropy"
-assert verdict(Residual(feed_forward), module, two_sentences), "residual"
-assert verdict(norm, torch.nn.LayerNorm(4), two_sentences), "layer normalisation"
+assert both_agree(CrossEntropy(), ignore_padding, four_logits, np.array([2, 1, 0, 0])), "cross-entropy"
+assert both_agree(Residual(feed_forward), module, two_sentences), "residual"
+assert both_agree(norm, torch.nn.LayerNorm(4), two_sentences), "layer normalisation"
 
 # %% [markdown]
 # In class, this is a good place for a break.
@@ -497,10 +497,10 @@ assert np.allclose(jacobian @ grad_row, short), "the matrix need not be built"
 # by the weights. A matrix product `a @ b` goes back as `grad @ bᵀ` for `a` and `aᵀ @ grad` for `b`: two
 # lines that `Linear` has already. In `backward` below each name means the gradient of that value.
 #
-# A hidden score has the weight 0, so its gradient is 0 as well: the mask needs no line of its own. This
-# holds as long as each row may look at something. In an empty row -1e9 gives the plain average of all
-# words ([09](09_decoder.ipynb)), and the gradient would be wrong. Here padding stands at the end, so every
-# row sees at least one real word.
+# A hidden score has the weight 0, so its gradient is 0 as well: the mask needs no line of its own.
+# (`np.tri` makes a causal mask, as `tril` did in 09.) This holds as long as each row may look at
+# something. In an empty row -1e9 gives the plain average of all words ([09](09_decoder.ipynb)), and the
+# gradient would be wrong. Here padding stands at the end, so every row sees at least one real word.
 #
 # Splitting into heads and joining them only moves numbers. So on the way back they swap their roles: the
 # gradient of the joined rows is split, and the gradient of the heads is joined.
@@ -554,8 +554,8 @@ draw, mask = np.random.default_rng(0), np.tri(3, 5, dtype=bool)  # mask: (T, S)
 query, (key, value) = draw.normal(size=(2, 3, 4)), draw.normal(size=(2, 2, 5, 4))  # (B, T, D), (B, S, D)
 multi_head, scaled_dot_product = MultiHeadAttention(draw, 4, 2), torch.nn.Module()
 scaled_dot_product.forward = torch.nn.functional.scaled_dot_product_attention
-assert verdict(Attention(), scaled_dot_product, query, key, value, mask), "attention"
-assert verdict(multi_head, reference.MultiHeadAttention(4, 2), query, key, value, mask), "several heads"
+assert both_agree(Attention(), scaled_dot_product, query, key, value, mask), "attention"
+assert both_agree(multi_head, reference.MultiHeadAttention(4, 2), query, key, value, mask), "several heads"
 largest = {name: np.abs(multi_head.named("grads")[f"{name}.bias"]).max() for name in ("query", "key")}
 print(f"largest gradient of a bias: query {largest['query']:.2f}, key {largest['key']:.2f}")
 assert largest["key"] < 1e-12 < 1e-3 < largest["query"], "the key bias should have no gradient"
@@ -589,7 +589,7 @@ def input_right(make):
 assert not input_right(SelfAttentionV1), "the fault: x is used three times and counted once"
 
 # %% [markdown]
-# The same mistake as in the residual. Used three times, so there are three gradients to add.
+# The same mistake as in the residual. `x` is used three times, so there are three gradients to add.
 
 
 # %% tags=["part"]
@@ -654,9 +654,9 @@ class Embedding(Part):
 self_attention, theirs = SelfAttention(np.random.default_rng(0), 4, 2), reference.MultiHeadAttention(4, 2)
 three_times = theirs.forward
 theirs.forward = lambda x: three_times(x, x, x)
-assert verdict(self_attention, theirs, two_sentences), "self-attention"
+assert both_agree(self_attention, theirs, two_sentences), "self-attention"
 ids = np.array([[4, 5, 4], [5, 5, 0]])
-assert verdict(Embedding(np.random.default_rng(0), 6, 4), torch.nn.Embedding(6, 4), ids), "embedding"
+assert both_agree(Embedding(np.random.default_rng(0), 6, 4), torch.nn.Embedding(6, 4), ids), "embedding"
 
 # %% [markdown]
 # ## Stage 39 - The whole model by hand
@@ -710,9 +710,9 @@ class DecoderLayer(Part):
 rng = np.random.default_rng(0)
 vectors, memory = rng.normal(size=(2, 3, 8)), rng.normal(size=(2, 4, 8))  # (B, T, D), (B, S, D)
 sizes = dict(d_model=8, n_heads=2, d_ff=16)
-assert verdict(EncoderLayer(rng, **sizes), reference.EncoderLayer(**sizes), vectors), "encoder layer"
+assert both_agree(EncoderLayer(rng, **sizes), reference.EncoderLayer(**sizes), vectors), "encoder layer"
 decoder_layer = DecoderLayer(rng, **sizes)
-assert verdict(decoder_layer, reference.DecoderLayer(**sizes), vectors, memory, np.tri(3, dtype=bool)), (
+assert both_agree(decoder_layer, reference.DecoderLayer(**sizes), vectors, memory, np.tri(3, dtype=bool)), (
     "decoder"
 )
 
@@ -903,8 +903,8 @@ NAMES = {0: "", 1: "<s>", 2: "</s>", 4: "0", 5: "1"}
 HELD_OUT = [5, 9, 14]
 
 
-def others(left_out):
-    return [length for length in range(1, 21) if length not in left_out]
+def others(held_out):
+    return [length for length in range(1, 21) if length not in held_out]
 
 
 def task_pair(rng, first, length):
@@ -936,10 +936,10 @@ for what, ids in zip(["source", "decoder reads", "labels"], example, strict=True
 assert (example[1][:, 1:] == example[2][:, :-1]).all(), "the labels are one place later"
 
 # %% [markdown]
-# The lengths are 1 to 20. Lengths 5, 9 and 14 never occur in training, as in 11. They lie inside the
-# range, so the question is: has it learnt to *read off* the length, or does it know the lengths by heart?
-# The score is that of 11 too, **free-running**: the model reads its own output and takes the likeliest
-# symbol each time. An answer counts if all of it is right, `</s>` too.
+# The lengths are 1 to 20. Lengths 5, 9 and 14 are held out: they never occur in training, as in 11. They
+# lie inside the range, so the question is: has it learned to *read off* the length, or does it know the
+# lengths by heart? The score is that of 11 too, **free-running**: the model reads its own output and
+# takes the likeliest symbol each time. An answer counts if all of it is right, `</s>` too.
 #
 # The training loop `fit` draws 16 pairs, goes forward and back once, and makes one step of Adam. The rate
 # rises for 30 steps, a warm-up, and for the last part of the training it is lower.
@@ -966,13 +966,13 @@ def exact_match(model, lengths, seed=99):
     return (answers == np.pad(labels, ((0, 0), (0, 1)))).all(axis=1).mean()
 
 
-def fit(seed, decay, left_out=HELD_OUT, rate=2e-3, steps=600, d_model=32):
+def fit(seed, decay, held_out=HELD_OUT, rate=2e-3, steps=600, d_model=32):
     """A model trained on the other lengths, and its losses."""
     rng = np.random.default_rng(seed)
     model = Transformer(rng, 6, d_model, n_heads=4, d_ff=2 * d_model)
     adam, losses = Adam(model, rate, decay), []
     for step in range(1, steps + 1):
-        pairs = [task_pair(rng, rng.integers(4, 6), rng.choice(others(left_out))) for _ in range(16)]
+        pairs = [task_pair(rng, rng.integers(4, 6), rng.choice(others(held_out))) for _ in range(16)]
         adam.rate = rate * min(1, step / 30) * (1 if step < 0.6 * steps else 0.3)
         losses.append(loss_and_gradients(model, *task_batch(pairs)))
         adam.step()
@@ -981,18 +981,18 @@ def fit(seed, decay, left_out=HELD_OUT, rate=2e-3, steps=600, d_model=32):
 
 # %% [markdown]
 # Six trainings, about half a minute; each row appears when its training is done. Two seeds with decay, the
-# same two without, and two with other lengths left out. In the column "left out" each length has its own
+# same two without, and two with other lengths held out. In the column "held out" each length has its own
 # score.
 
 # %% tags=["nbval-ignore-output"]
 runs = [(d, s, HELD_OUT) for d in (1.0, 0.0) for s in (0, 1)] + [(1.0, s, [6, 10, 15]) for s in (0, 1)]
-print(f"decay  seed  loss    trained   {'left out':26}  21, 22, 24")
+print(f"decay  seed  loss    trained   {'held out':26}  21, 22, 24")
 scores = {}
-for decay, seed, left_out in runs:
-    model, losses = fit(seed, decay, left_out)
-    seen, *each, longer = (exact_match(model, n) for n in [others(left_out), *zip(left_out), [21, 22, 24]])
-    scores[decay, seed, left_out is HELD_OUT] = seen, np.mean(each), longer
-    by_length = (f"{n:2}: {score:.2f} " for n, score in zip(left_out, each, strict=True))
+for decay, seed, held_out in runs:
+    model, losses = fit(seed, decay, held_out)
+    seen, *each, longer = (exact_match(model, n) for n in [others(held_out), *zip(held_out), [21, 22, 24]])
+    scores[decay, seed, held_out is HELD_OUT] = seen, np.mean(each), longer
+    by_length = (f"{n:2}: {score:.2f} " for n, score in zip(held_out, each, strict=True))
     print(f"{decay:5}  {seed:4}  {np.mean(losses[-50:]):.4f}  {seen:7.2f}  ", *by_length, f"  {longer:.2f}")
 
 # %%
@@ -1000,23 +1000,23 @@ untrained = exact_match(Transformer(np.random.default_rng(0), 6, 32, 4, 64), HEL
 assert untrained == 0, "nothing should be right by chance"
 decayed = np.array([scores[1.0, seed, first] for seed in (0, 1) for first in (True, False)])  # (4, 3)
 without = np.array([scores[0.0, seed, True] for seed in (0, 1)])  # (2, 3)
-assert decayed[:, 0].min() > 0.8 and decayed[:, 1].mean() > 0.7, "with decay: trained and left out"
+assert decayed[:, 0].min() > 0.8 and decayed[:, 1].mean() > 0.7, "with decay: trained and held out"
 assert without[:, 0].min() > 0.5, "without decay: most of the trained lengths"
-assert without[:, 1].mean() < decayed[:, 1].mean(), "decay helps on lengths left out"
+assert without[:, 1].mean() < decayed[:, 1].mean(), "decay helps on lengths held out"
 assert decayed[:, 2].max() < 0.7, "beyond 20 it fails"
-print(f"untrained: {untrained:.2f}; trained just now: decay helps on lengths left out, beyond 20 all fail")
+print(f"untrained: {untrained:.2f}; trained just now: decay helps on lengths held out, beyond 20 all fail")
 
 # %% [markdown]
-# A model without a line of autograd has learnt a task, and solves lengths that it has never seen. Without
-# decay nearly all trained lengths are right too. Only the lengths left out show the difference, and the
-# loss does not: when this was written, the lowest loss of all six was that of the worst model. The table of
-# 11 shows the same with three seeds. Whether another remedy does as much was not tried here; 12 compares
-# several. And this is one size and one rate.
+# A model without a line of autograd has learned a task, and solves lengths that it has never seen. Without
+# decay nearly all trained lengths are right too. Only the lengths held out show the difference, and the
+# loss does not: when this was written, the lowest loss of all six was that of the worst model. The scores
+# in the table of 11, with three seeds, show the same about the lengths. Whether another remedy does as
+# much was not tried here; 12 compares several. And this is one size and one rate.
 #
 # How far can you trust the first two rows? The decay, the 600 steps and the lower rate at the end were
 # chosen by looking at lengths 5, 9 and 14. So these are no fresh test. The last two rows are one: 6, 10 and
 # 15 were picked before any model was trained without them, and no setting was changed afterwards. When this
-# was written, seed 0 wrote all of them, and seed 1 missed about a third. Reading off is learnt mostly, and
+# was written, seed 0 wrote all of them, and seed 1 missed about a third. Reading off is learned mostly, and
 # not each time.
 #
 # The last column has lengths beyond all that were trained. There it fails. Lengths between trained ones
@@ -1115,11 +1115,11 @@ assert norm_ms / linear_ms > 2 * 3 / 64, "small steps should cost more than thei
 # large models. These arrays are tiny, so in both most of the time probably goes into the many calls and not
 # into the arithmetic, and autograd keeps its own books on top. Only this one size was measured.
 #
-# **A port to try, in Rust or in any language.** Write `forward` only: it needs no gradients. This text
-# holds a small model, an input, the memory (what the encoder returns) and the logits that must come out.
-# Print `port` and save it. Loaded again, it gives the same logits here. Three things you cannot guess: the
-# embeddings are multiplied by the root of `d_model`, sine and cosine alternate, and the variance divides by
-# D, not by D - 1.
+# **A port to try, in Rust or in any language.** Write `forward` only: it needs no gradients. The next
+# cell writes a text, `port`. It holds a small model, an input, the memory (what the encoder returns) and
+# the logits that must come out. Print `port` and save it. Loaded again, it gives the same logits here.
+# Three things you cannot guess: the embeddings are multiplied by the root of `d_model`, sine and cosine
+# alternate, and the variance divides by D, not by D - 1.
 
 # %%
 logits_out = small.forward(src, tgt)  # (B, T, n_vocab)
