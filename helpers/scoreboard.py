@@ -108,19 +108,28 @@ def chance(task, n=20_000):
     return (guess[x] == y).float().mean().item()
 
 
-def fit(model, learn_from, *, steps=400, lr=2e-3, warmup=40, on_step=None):
-    """Train `model` with Adam and a warm-up, until it makes no mistake on three batches in a row.
+def fit(
+    model, learn_from, *, steps=400, lr=2e-3, warmup=40, fall=False, optimiser=None, clip=None, on_step=None,
+):  # fmt: skip
+    """Train `model` until it makes no mistake on three batches in a row, and return it.
 
-    `learn_from(step)` runs the model on the batch of a step, from 1, and returns its loss and whether it made
-    no mistake. `on_step(step, loss)` is called after each step. Returns the model.
+    Args:
+        learn_from: called with the step, from 1; runs the model on a batch and returns the loss, and whether
+            it made no mistake.
+        lr: the rate after `warmup` steps; it stays, or with `fall` goes down in a line to 0 at the last step.
+        optimiser: Adam when not given; its rate is set here.
+        clip: longer gradients are scaled down to this length.
+        on_step: called with `(step, loss)` after each step.
     """
-    optimiser, perfect = torch.optim.Adam(model.parameters(), lr=lr), 0
+    optimiser, perfect = optimiser or torch.optim.Adam(model.parameters()), 0
     for step in range(1, steps + 1):
         loss, no_mistake = learn_from(step)
         for group in optimiser.param_groups:
-            group["lr"] = lr * min(1, step / warmup)
+            group["lr"] = lr * min(1, step / warmup, (steps - step) / (steps - warmup) if fall else 1)
         optimiser.zero_grad()
         loss.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimiser.step()
         if on_step:
             on_step(step, loss.item())

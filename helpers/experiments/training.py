@@ -11,6 +11,7 @@ from helpers.model import Transformer, causal_mask, padding_mask
 from helpers.scoreboard import (
     FIRST_ID,
     Board,
+    fit,
     free_running,
     measure_sequences,
     small_transformer,
@@ -113,16 +114,13 @@ def train_one_zero(
     model = make_model(FIRST_ID + 2, FIRST_ID + 2, d_model=32, n_heads=4, d_ff=64, n_layers=1, dropout=0.0)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=decay)
     pairs, chance = one_zero(others(held_out)), random.Random(seed)
-    for step in range(1, steps + 1):
+
+    def learn_from(step):
         batch = make_batch(chance.choices(pairs, k=16))
-        for group in optimiser.param_groups:
-            group["lr"] = lr * min(step / warmup, (steps - step) / (steps - warmup))
         logits = model(batch.src, batch.tgt_in if shift else batch.labels).flatten(0, 1)  # (B * T, V)
-        loss = nn.functional.cross_entropy(logits, batch.labels.flatten(), ignore_index=PAD_ID)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    return model
+        return nn.functional.cross_entropy(logits, batch.labels.flatten(), ignore_index=PAD_ID), False
+
+    return fit(model, learn_from, steps=steps, lr=lr, warmup=warmup, fall=True, optimiser=optimiser)
 
 
 def score_one_zero(model, shift=True, held_out=HELD_OUT):

@@ -8,7 +8,7 @@ from torch import nn
 
 from helpers.experiments.bodies import stack
 from helpers.model import Encoder, PositionalEncoding, eval_mode
-from helpers.scoreboard import N_SYMBOLS, TASKS, Board, SymbolModel, measure_tasks
+from helpers.scoreboard import N_SYMBOLS, TASKS, Board, SymbolModel, fit, label_loss, measure_tasks
 
 H, NOISE = 8, 0.2  # heads; the share of labels that are drawn anew
 
@@ -54,21 +54,22 @@ def train_noisy(
     model = SymbolModel(nn.Sequential(PositionalEncoding(width, dropout), encoder), width)
     optimiser = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=weight_decay)
     generator, best = torch.Generator().manual_seed(seed), (float("inf"), None)
-    for step in range(1, steps + 1):
-        for group in optimiser.param_groups:
-            group["lr"] = lr * min(1, step / 100)
+
+    def learn_from(step):
         chosen = torch.randint(n, (64,), generator=generator)
         logits = model(x[chosen]).flatten(0, 1)  # (B * S, V)
-        loss = nn.functional.cross_entropy(logits, y[chosen].flatten(), label_smoothing=smoothing)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        if stop_early and step % 25 == 0:
+        return nn.functional.cross_entropy(logits, y[chosen].flatten(), label_smoothing=smoothing), False
+
+    def keep_the_best(step, loss):
+        nonlocal best
+        if step % 25 == 0:
             with eval_mode(model):
-                found = nn.functional.cross_entropy(model(valid_x).flatten(0, 1), valid_y.flatten()).item()
+                found = label_loss(model(valid_x), valid_y).item()
             if found < best[0]:
                 best = found, copy.deepcopy(model.state_dict())
+
+    fit(model, learn_from, steps=steps, lr=lr, warmup=100, optimiser=optimiser, clip=1.0,
+        on_step=keep_the_best if stop_early else None)  # fmt: skip
     if stop_early:
         model.load_state_dict(best[1])
     return model
