@@ -285,6 +285,13 @@ def test_a_batch_as_long_as_the_model_allows_and_an_empty_sentence(name):
     CHECKS[name](right(), torch.cat([SRC, SRC[:1]]), torch.cat([TGT, torch.zeros_like(TGT[:1])]))
 
 
+def test_a_verdict_is_the_first_words_or_holds():
+    assert checks.verdict(checks.assert_causal, right(), SRC, TGT) == "holds"
+    assert checks.verdict(checks.assert_causal, planted("no causal mask"), SRC, TGT) == "not causal"
+    with pytest.raises(ValueError):
+        checks.verdict(checks.assert_causal, right(), SRC, TGT[:, :1])
+
+
 def test_signatures_say_what_can_be_passed():
     for check in CHECKS.values():
         assert str(inspect.signature(check)) == "(model, src, tgt, *, pad_id=0, atol=1e-05)"

@@ -50,6 +50,7 @@ from helpers.checks.leaks import (
     assert_padding_invariant,
     assert_positions_matter,
     assert_source_matters,
+    verdict,
 )
 from helpers.checks.many_words import (
     attention_shapes,
@@ -175,6 +176,7 @@ __all__ = [
     "two_hops_on_paper",
     "untied_parameters",
     "value_of_head",
+    "verdict",
     "weights_on_paper",
     "which_check_fails",
     "which_fault",

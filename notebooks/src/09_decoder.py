@@ -686,7 +686,7 @@ class Tiny(nn.Module):
 # holds, and names the likely mistake when it does not. The first words of the message are enough here.
 
 # %%
-def verdict(check, model):
+def verdict(check, model, src, tgt):
     try:
         check(model, src, tgt)
     except AssertionError as message:
@@ -704,7 +704,7 @@ tiny_models = {
     "no memory": Tiny(9, keep=torch.zeros_like),
 }
 kept = [checks.assert_causal, checks.assert_padding_invariant, checks.assert_source_matters]
-failed = {name: [verdict(check, model) for check in kept] for name, model in tiny_models.items()}
+failed = {name: [verdict(c, model, src, tgt) for c in kept] for name, model in tiny_models.items()}
 for name, answers in [("", ["causal", "padding", "source"]), *failed.items()]:
     print(f"{name:15}", " | ".join(f"{answer:23}" for answer in answers).rstrip())
 

@@ -127,7 +127,8 @@ assert logits.shape == (2, 4, n_vocab) and torch.isclose(shares.sum(), torch.ten
 # In 09 you have met three checks to keep. They take any model that is called with a source and a target.
 # `assert_positions_matter` is the fourth: it reads the source backwards, and the outputs must move. And
 # it makes the target one word again and again, and the outputs at its places must differ. If not,
-# positions are missing. `verdicts` puts all four to a model. The first words of each message are enough.
+# positions are missing. `verdicts` puts all four to a model. `checks.verdict` of 09 gives the first words
+# of each message.
 
 # %%
 four = {"causal": checks.assert_causal, "padding": checks.assert_padding_invariant,
@@ -135,14 +136,9 @@ four = {"causal": checks.assert_causal, "padding": checks.assert_padding_invaria
 
 
 def verdicts(model, src=src, tgt=tgt):
-    found = {}
-    for name, check in four.items():
-        try:
-            check(model, src, tgt)
-            found[name] = "holds"
-        except AssertionError as message:
-            found[name] = str(message).split(":")[0]
-        print(f"  {name:10} {found[name]}")
+    found = {name: checks.verdict(check, model, src, tgt) for name, check in four.items()}
+    for name, words in found.items():
+        print(f"  {name:10} {words}")
     return found
 
 

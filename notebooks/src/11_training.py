@@ -154,19 +154,11 @@ assert alone == [5] * 6 and from_start != target[0].tolist(), "the fault: alone,
 # One of the checks that you keep finds the missing mask, before any training.
 
 # %%
-def verdict(check, model, src, tgt):
-    """The first words of what a kept check says."""
-    try:
-        check(model, src, tgt)
-    except AssertionError as message:
-        return str(message).split(":")[0]
-    return "holds"
-
-
 torch.manual_seed(1)
 new_model = NoCausalMask(6, 6, **SIZES)
-print("a new model without a causal mask:", verdict(checks.assert_causal, new_model, source, target))
-assert verdict(checks.assert_causal, new_model, source, target) != "holds", "the fault: no causal mask"
+said = checks.verdict(checks.assert_causal, new_model, source, target)
+print("a new model without a causal mask:", said)
+assert said != "holds", "the fault: no causal mask"
 
 # %% [markdown]
 # The other half of the fault, input and labels that are the same, it cannot see. That fault is in the loop
@@ -203,7 +195,9 @@ assert batch.tgt_in.tolist() == [reads] and batch.labels.tolist() == [labels], "
 # %%
 torch.manual_seed(0)
 models = {"no causal mask": NoCausalMask(6, 6, **SIZES), "causal mask": Transformer(6, 6, **SIZES)}
-is_causal = {name: verdict(checks.assert_causal, m, batch.src, batch.tgt_in) for name, m in models.items()}
+is_causal = {
+    name: checks.verdict(checks.assert_causal, m, batch.src, batch.tgt_in) for name, m in models.items()
+}
 for name, answer in is_causal.items():
     print(f"shifted, {name}: {answer}")
 
@@ -709,7 +703,9 @@ to_check = {name: found[0] for name, found in knocked.items()}
 for name in ["mask of the wrong polarity", "no cross-attention", "no positions", "no residuals"]:
     torch.manual_seed(0)
     to_check[name] = experiments.KNOCKOUTS[name]["make_model"]()
-found_by = {name: [verdict(c, m, new.src[:4], new.tgt_in[:4]) for c in kept] for name, m in to_check.items()}
+found_by = {
+    name: [checks.verdict(c, m, new.src[:4], new.tgt_in[:4]) for c in kept] for name, m in to_check.items()
+}
 for name, answers in found_by.items():
     print(f"{name:27}", "; ".join(answer for answer in answers if answer != "holds") or "all four hold")
 
