@@ -5,33 +5,41 @@
 
 Further options go to JupyterLab and to pytest:
 
-    python course.py lab --no-browser --port 8899
-    python course.py test -k masks
+    python course.py lab notebooks/03_many_words.ipynb --no-browser --port 8899
+    python course.py test -n 0 -k masks
 
-Nothing is needed but Python 3.11 or newer. The packages of requirements.txt are installed into .venv, a
-folder that may be deleted at any time: the next start makes it again.
+Nothing is needed but Python 3.11 to 3.13. .venv may be deleted at any time: the next start makes it again.
 """
-# An old Python must be able to read this file as far as the sentence that asks for a newer one:
+# Any Python must be able to read this file as far as the sentence that asks for another one:
 # standard library only, and no grammar that Python 2.7 does not have.
 
-import collections
+from __future__ import print_function
+
 import contextlib
 import errno
 import hashlib
-import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-import threading
 import time
+
+if os.name == "nt":
+    import msvcrt
+else:
+    import fcntl
 
 OLDEST_PYTHON = (3, 11)
 TRIED_PYTHONS = "3.11 to 3.13"
+NEWEST_PYTHON = tuple(int(number) for number in TRIED_PYTHONS.split()[-1].split("."))
+DOWNLOADS = "https://www.python.org/downloads/"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+SIGN_OF_LIFE = r"(Downloading|Using cached) .+ MB\)|Installing collected packages|WARNING: Retrying"
 FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
-SECONDS_BETWEEN_SIGNS = 20
+# Each file, and so each notebook, stays with one worker. The user's options come later and win.
+PYTEST = ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
 
 WINDOWS = os.name == "nt"
 ROOT = os.path.dirname(os.path.abspath(__file__))
@@ -41,157 +49,112 @@ REQUIREMENTS = os.path.join(ROOT, "requirements.txt")
 LOG = os.path.join(VENV, "install.log")
 # Marks .venv as made here. It holds the text of `fingerprint` once all is installed, and nothing before.
 STAMP = os.path.join(VENV, "made-by-course.txt")
-
-FULL_DISK = (
-    "No space is left on the disk or in the folder for temporary files: "
-    "free 3 GB and run the same command again."
-)
-NO_NETWORK = (
-    "The packages could not be downloaded: check the network connection and the proxy settings, "
-    "then run the same command again (pip's own words are in " + LOG + ")."
-)
-NO_ENSUREPIP = (
-    "This Python cannot make environments because its ensurepip module is missing: on Debian or Ubuntu run "
-    "`sudo apt install python%d.%d-venv`, elsewhere install Python from https://www.python.org/downloads/, "
-    "then run the same command again." % sys.version_info[:2]
-)
-NOT_OURS = (
-    "The folder " + VENV + " was not made by course.py, which leaves it alone: rename or delete it, "
-    "then run the same command again."
-)
-
-
-class Problem(Exception):
-    """What is wrong and what to do about it, in one sentence."""
+# By default JupyterLab asks whether it may fetch news, and looks for a newer JupyterLab.
+LAB_SETTINGS = os.path.join(VENV, "share", "jupyter", "lab", "settings", "overrides.json")
+NO_NEWS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}'
 
 
 def main(arguments):
-    """Run one command and return its exit status."""
-    if sys.version_info[:2] < OLDEST_PYTHON:
-        complain(
-            "The course needs Python 3.11 or newer and this is Python %d.%d: install a newer one from "
-            "https://www.python.org/downloads/ and start course.py with it, for example `%s course.py lab`."
-            % (sys.version_info[:2] + ("py -3.11" if WINDOWS else "python3.11",))
+    """Run one command and return its exit status, or end with a sentence on what is wrong."""
+    if not OLDEST_PYTHON <= sys.version_info[:2] <= NEWEST_PYTHON:
+        sys.exit(
+            "The course needs Python %s and this is Python %d.%d: install one that fits from %s and start "
+            "course.py with it: `python3.13 course.py lab`, on Windows `py -3.13 course.py lab`."
+            % ((TRIED_PYTHONS,) + sys.version_info[:2] + (DOWNLOADS,))
         )
-        return 1
-    if not arguments or arguments[0] in ("-h", "--help"):
-        say(__doc__.strip())
-        return 0 if arguments else 2
-    command, options = arguments[0], arguments[1:]
+    command, options = (arguments or ["--help"])[0], arguments[1:]
+    if command in ("-h", "--help"):
+        print(__doc__.strip())
+        return 0
     if command not in ("lab", "test"):
-        complain("There is no command %r: use `lab` or `test`, or --help for more." % command)
-        return 2
+        sys.exit("There is no command %r: use `lab` or `test`, or --help for more." % command)
     try:
+        call = jupyterlab(options) if command == "lab" else PYTEST + options
+        os.chdir(ROOT)
         prepare_environment()
-        return start(command, options)
-    except Problem as problem:
-        complain(str(problem))
-        return 1
+        return start([PYTHON, "-m"] + call, activated(command))
     except OSError as error:
-        complain(explain_os_error(error))
-        return 1
+        sys.exit(explain([str(error)]))
     except KeyboardInterrupt:
-        complain("Stopped before the environment was ready: run the same command again to make it.")
-        return 130
+        sys.exit("Stopped before the environment was ready: run the same command again to make it.")
 
 
-def say(text):
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+def jupyterlab(options):
+    """Return the call of JupyterLab that opens a notebook: the one among the options or the first."""
+    from urllib.parse import quote
+
+    named = [option for option in options if option.endswith(".ipynb") and option[0] != "-"]
+    notebook = os.path.abspath(named[0]) if named else os.path.join(ROOT, FIRST_NOTEBOOK)
+    if named and not (os.path.isfile(notebook) and notebook.startswith(ROOT + os.sep)):
+        sys.exit("There is no notebook %s in %s: try %s." % (named[0], ROOT, FIRST_NOTEBOOK))
+    address = quote(os.path.relpath(notebook, ROOT).replace(os.sep, "/"))
+    others = [option for option in options if option not in named]
+    return ["jupyterlab", "--LabApp.default_url=/lab/tree/" + address] + others
 
 
-def complain(text):
-    sys.stderr.write(text + "\n")
-
-
-def start(command, options):
-    """Run JupyterLab or pytest in the environment and return its exit status."""
-    if command == "test":
-        call = [PYTHON, "-m", "pytest"] + options
-    elif any(option.endswith(".ipynb") for option in options):
-        call = [PYTHON, "-m", "jupyterlab"] + options
-    else:
-        call = [PYTHON, "-m", "jupyterlab", FIRST_NOTEBOOK] + options
-    os.chdir(ROOT)
-    sys.stdout.flush()
-    if not WINDOWS:
-        os.execve(PYTHON, call, child_environment(command))
-    process = subprocess.Popen(call, env=child_environment(command))
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # Ctrl-C reaches the child too, which knows how to end
-            pass
-
-
-def child_environment(command):
-    """Return the variables of an activated .venv, with those that keep PyTorch quick."""
+def activated(command):
+    """Return the variables of an activated .venv."""
     variables = dict(os.environ, VIRTUAL_ENV=VENV)
     variables["PATH"] = os.pathsep.join([os.path.dirname(PYTHON), os.environ.get("PATH", os.defpath)])
     variables.pop("PYTHONHOME", None)
     # Waiting threads sleep: on a busy machine spinning ones make training many times slower.
     variables.setdefault("OMP_WAIT_POLICY", "passive")
     if command == "test":
-        variables.setdefault("TRANSFORMER_QUIET", "1")
+        variables.setdefault("OMP_NUM_THREADS", "1")  # the workers share the cores
     return variables
 
 
-# The environment --------------------------------------------------------------------------------------------
+def start(call, variables):
+    """Run JupyterLab or pytest and return the exit status."""
+    if not WINDOWS:
+        os.execve(PYTHON, call, variables)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child too, which knows how to end
+    return subprocess.call(call, env=variables)
 
 
 def prepare_environment():
     """Make .venv where it is missing, half-made or out of date."""
-    if is_ready():
+    wanted = fingerprint()
+    if read_stamp() == wanted:
         return
-    if not is_ours():
-        raise Problem(NOT_OURS)
+    if os.path.isdir(VENV) and os.listdir(VENV) and not os.path.exists(STAMP):
+        sys.exit("%s was not made by course.py, which leaves it alone: rename or delete it." % VENV)
     try:
-        import ensurepip  # noqa: F401
-        import venv  # noqa: F401
-    except ImportError:
-        raise Problem(NO_ENSUREPIP)
+        import ensurepip, venv  # noqa: E401, F401, I001
+    except ImportError as error:
+        sys.exit(
+            "This Python cannot make environments (%s): run `sudo apt install python%d.%d-venv` on Debian or "
+            "Ubuntu, elsewhere install Python from %s." % ((error,) + sys.version_info[:2] + (DOWNLOADS,))
+        )
     os.makedirs(VENV, exist_ok=True)
     with only_one_start() as stamp:
-        if not is_ready():  # another start may have made it in the meantime
-            make_environment(stamp)
+        if read_stamp() != wanted:  # another start may have made it in the meantime
+            make_environment(stamp, wanted)
 
 
-def make_environment(stamp):
-    """Install the requirements into .venv; `stamp` is the open stamp file, written when all is done."""
-    wanted = fingerprint()
-    same_place = read_stamp().splitlines()[1:] == wanted.splitlines()[1:] and runs(PYTHON)
+def make_environment(stamp, wanted):
+    """Install the requirements into .venv; `wanted` is what the open file `stamp` holds when all is done."""
+    keep = read_stamp().splitlines()[1:] == wanted.splitlines()[1:]
     stamp.truncate(0)  # from here on nothing in the folder is trusted
     try:
-        if same_place:
-            say("The requirements have changed: bringing the environment in .venv up to date.")
-        else:
+        if not keep:
             clear_folder()
-            say("Making the environment in .venv: takes a few minutes, once.")
+        print("Making the environment in .venv: takes a few minutes.", flush=True)
         with open(LOG, "wb") as log:
-            if not same_place:
+            if not keep:
                 base = getattr(sys, "_base_executable", None) or sys.executable
-                run([base, "-m", "venv", "--without-pip", VENV], log, stamp)
-                run([PYTHON, "-m", "ensurepip", "--upgrade", "--default-pip"], log, stamp)
+                run([base, "-m", "venv", "--without-pip", VENV], log)
+                run([PYTHON, "-m", "ensurepip", "--upgrade", "--default-pip"], log)
             install = [PYTHON, "-m", "pip", "install", "--progress-bar", "off", "-r", REQUIREMENTS]
-            run(install + cpu_options(), log, stamp)
+            run(install + cpu_options(), log)
+        os.makedirs(os.path.dirname(LAB_SETTINGS), exist_ok=True)
+        with open(LAB_SETTINGS, "w") as settings:
+            settings.write(NO_NEWS)
     except BaseException:
         with contextlib.suppress(OSError):
             clear_folder()  # nothing half-made stays, and a full disk has room again
         raise
     stamp.write(wanted)
-    stamp.flush()
-    say("The environment is ready.")
-
-
-def is_ours():
-    """Return whether .venv may be made or made again: it carries our stamp, is empty or does not exist."""
-    if os.path.isdir(VENV):
-        return os.path.exists(STAMP) or not os.listdir(VENV)
-    return not os.path.lexists(VENV)
-
-
-def is_ready():
-    return read_stamp() == fingerprint() and runs(PYTHON)
 
 
 def fingerprint():
@@ -202,19 +165,12 @@ def fingerprint():
 
 
 def read_stamp():
-    try:
-        with io.open(STAMP, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
-def runs(python):
-    """Return whether this Python starts: an upgrade of the system may have removed what it links to."""
-    try:
-        return subprocess.call([python, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
-    except OSError:
-        return False
+    """Return the stamp, or nothing where there is none or the Python beside it does not start."""
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        subprocess.check_call([PYTHON, "-c", ""], stderr=subprocess.DEVNULL)
+        with open(STAMP, encoding="utf-8", errors="replace") as stamp:
+            return stamp.read()
+    return ""
 
 
 def clear_folder():
@@ -230,179 +186,92 @@ def clear_folder():
 @contextlib.contextmanager
 def only_one_start():
     """Hold the lock on the stamp file, waiting for another start that makes the same environment."""
-    with io.open(STAMP, "a", encoding="utf-8", newline="\n") as stamp:
-        waiting = False
-        while not is_locked(stamp):
-            if not waiting:
-                say("Another start is making the environment: waiting for it.")
-                waiting = True
-            time.sleep(1)
+    with open(STAMP, "a", encoding="utf-8", newline="\n") as stamp:
+        # The steps of the installation hold it too: they may go on for a while after this process was killed.
+        os.set_inheritable(stamp.fileno(), True)
+        if not locked(stamp):
+            print("Another start is making the environment: waiting for it.", flush=True)
+            while not locked(stamp):
+                time.sleep(1)
         yield stamp
 
 
-def is_locked(file):
+def locked(file):
     """Try to lock the file; the lock ends with the last process that has the file open."""
     try:
         if WINDOWS:
-            import msvcrt
-
-            # Behind the text: what is locked on Windows cannot be read by others.
-            os.lseek(file.fileno(), 1000000, os.SEEK_SET)
+            os.lseek(file.fileno(), 1000000, os.SEEK_SET)  # others cannot read what is locked
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
-            import fcntl
-
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        # Any other error: the file system knows no locks, and there is nothing to wait for.
-        return error.errno not in (errno.EACCES, errno.EAGAIN)
+        return error.errno not in (errno.EACCES, errno.EAGAIN)  # else the file system knows no locks
     return True
 
 
-# Installing -------------------------------------------------------------------------------------------------
-
-
 def cpu_options():
-    """Return the options of pip that prefer PyTorch's CPU builds.
-
-    On Linux the default is a build of several GB for NVIDIA cards, of no use where there is no driver.
-    """
-    if not sys.platform.startswith("linux") or has_nvidia_driver():
+    """Return the options of pip that spare a Linux without NVIDIA driver the several GB of CUDA."""
+    driver = os.path.exists("/proc/driver/nvidia/version") or shutil.which("nvidia-smi")
+    if driver or not sys.platform.startswith("linux"):
         return []
-    if not can_reach(CPU_INDEX + "/torch/"):
-        say("  PyTorch's index of CPU builds cannot be reached: going on without it (a larger download).")
+    from urllib.request import urlopen
+
+    try:
+        urlopen(CPU_INDEX + "/torch/", timeout=5).close()
+    except Exception:  # refused, not found, or an answer that is not HTTP
+        print("  PyTorch's index of CPU builds cannot be reached: a larger build is taken.", flush=True)
         return []
     return ["--extra-index-url", CPU_INDEX]
 
 
-def has_nvidia_driver():
-    return os.path.exists("/proc/driver/nvidia/version") or shutil.which("nvidia-smi") is not None
-
-
-def can_reach(url):
-    import http.client
-    import urllib.request
-
-    try:
-        urllib.request.urlopen(url, timeout=5).close()
-    except (OSError, http.client.HTTPException):
-        return False
-    return True
-
-
-def run(command, log, stamp):
-    """Run one step of the installation, its output in the log; raise Problem where it fails.
-
-    The child holds the lock too: it may go on for a while after this process was killed.
-    """
-    import queue
-
-    variables = dict(os.environ)
-    variables.pop("PYTHONHOME", None)
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        pass_fds=[] if WINDOWS else [stamp.fileno()],
-    )
-    output = queue.Queue()
-    reader = threading.Thread(target=feed, args=(process.stdout, output))
-    reader.daemon = True
-    reader.start()
-    last_lines = collections.deque(maxlen=40)
-    begin = last_sign = time.time()
-    doing = "preparing"
-    try:
-        while True:
-            with contextlib.suppress(queue.Empty):
-                line = output.get(timeout=1)
-                if line is None:
-                    break
+def run(command, log):
+    """Run one step of the installation, its output in the log; end with a sentence where it fails."""
+    lines = []
+    pipes = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    with subprocess.Popen(command, env=activated("install"), close_fds=False, **pipes) as process:
+        try:
+            for line in process.stdout:
                 log.write(line)
-                last_lines.append(line.decode("utf-8", "replace"))
-                doing = what_pip_does(last_lines[-1]) or doing
-            if time.time() - last_sign >= SECONDS_BETWEEN_SIGNS:
-                last_sign = time.time()
-                say("  %3.0f s: %s" % (last_sign - begin, doing))
-        status = process.wait()
-    finally:
-        if process.poll() is None:
+                line = line.decode("utf-8", "replace").strip()
+                # A warning about an earlier package is not why a later one fails.
+                lines = [line] if line.startswith(("Collecting ", "Installing ")) else lines + [line]
+                if re.match(SIGN_OF_LIFE, line):
+                    print("  " + re.match(SIGN_OF_LIFE, line).group(), flush=True)
+        except BaseException:
             process.kill()
-            process.wait()
-    if status != 0:
-        raise Problem(explain_output("".join(last_lines), status))
+            raise
+    if process.returncode != 0:
+        sys.exit(explain(lines))
 
 
-def feed(stream, lines):
-    """Put the lines of a stream into a queue, and None at its end."""
-    with stream:
-        for line in stream:
-            lines.put(line)
-    lines.put(None)
+# What is wrong when pip or the operating system says so: the first that is found counts.
+MEANINGS = {
+    r"[Cc]onnection(Pool|\w*Error|-| error| refused| broken)|[Ff]ailed to connect|[Tt]imed out|"
+    r"(Proxy|SSL|Protocol)Error|error: ssl-|incomplete-download": (
+        "The packages cannot be downloaded: check the network and its proxy settings"
+    ),
+    r"No space left|[Qq]uota exceeded|WinError 112\b": "No space is left for the packages: free 3 GB",
+    r"Permission denied|Operation not permitted|Read-only file system|WinError (5|32)\b": (
+        "A folder cannot be written: move the course to one of your own, or close what uses its .venv"
+    ),
+    r"No matching distribution": (
+        "pip finds no package that fits: use Colab if this is a 32-bit Python or a Mac with an Intel "
+        "processor, for which PyTorch may have none, else check pip's settings"
+    ),
+    r".": "The environment cannot be made: mend the cause (.venv/install.log may say more)",
+}
 
 
-def what_pip_does(line):
-    """Return in words what a line of pip's output announces, or None."""
-    if line.startswith("Installing collected packages"):
-        return "installing %d packages" % len(line.split(","))
-    words = line.split()
-    if len(words) > 1 and words[0] in ("Collecting", "Downloading", "Processing"):
-        name = re.split(r"[<>=!~;\[(]", words[1].split("/")[-1])[0]  # torch from torch<2.14
-        return "fetching " + (name.split("-")[0] if name.endswith((".whl", ".gz", ".metadata")) else name)
-    return None
-
-
-# Explaining -------------------------------------------------------------------------------------------------
-
-
-def explain_output(output, status):
-    """Return the sentence for a step of the installation that failed, from the last lines that it printed."""
-    if re.search(r"No space left|Disk quota exceeded|not enough space|Errno (28|122)\b|WinError 112", output):
-        return FULL_DISK
-    if "No module named ensurepip" in output:
-        return NO_ENSUREPIP
-    no_network = (
-        r"HTTPS?ConnectionPool|connection broken|Connection\w*Error|Failed to (connect|establish)|"
-        r"[Tt]imed out|ReadTimeout|ProxyError|SSLError|ProtocolError|IncompleteRead|name resolution"
+def explain(lines):
+    """Return the sentence for the output of a failed step, or for an error of the operating system."""
+    is_error = re.compile(r"(?i)[\w.]*error: |[x\u00d7] ")  # pip draws a cross before what matters most
+    output = (
+        "\n".join(sorted(lines, key=lambda line: bool(is_error.match(line)))).strip() or "it said nothing"
     )
-    if re.search(no_network, output):
-        return NO_NETWORK
-    if re.search(r"Permission denied|Errno 13\b|Read-only file system|WinError 5\b", output):
-        return unwritable("see " + LOG)
-    missing = re.search(r"No matching distribution found for ([\w.-]+)", output)
-    if missing:
-        return (
-            "pip finds no %s that fits requirements.txt, this machine and Python %d.%d: the course was tried "
-            "with 64-bit Python %s, and PyTorch has no packages for Intel Macs (pip's own words are in %s)."
-            % ((missing.group(1),) + sys.version_info[:2] + (TRIED_PYTHONS, LOG))
-        )
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith("error")] or lines or ["it said nothing"]
-    return (
-        "Installing the packages failed with exit status %d (%s): read %s, mend the cause and run the same "
-        "command again." % (status, errors[-1].rstrip("."), LOG)
-    )
-
-
-def explain_os_error(error):
-    """Return the sentence for an error of the operating system while the environment is made or started."""
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
-        return FULL_DISK
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return unwritable(str(error))
-    if error.errno == errno.ENOENT and error.filename == REQUIREMENTS:
-        return "There is no " + REQUIREMENTS + ": run course.py from a complete copy of the repository."
-    return "The environment could not be made (%s): mend the cause and run the same command again." % error
-
-
-def unwritable(reason):
-    return (
-        "The folder %s cannot be written (%s): move the course to a folder of your own, or close the "
-        "programs that use its .venv, then run the same command again." % (ROOT, reason)
-    )
+    for pattern, meaning in MEANINGS.items():
+        said = [found.group() for found in re.finditer("(?:%s).*" % pattern, output)]
+        if said:
+            return "%s, then run the same command again (%s)." % (meaning, said[-1].rstrip("."))
 
 
 if __name__ == "__main__":

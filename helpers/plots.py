@@ -1,8 +1,9 @@
 """Pictures of the notebooks: one function per kind of picture.
 
 Each function returns a matplotlib figure and changes no global style. `show` puts the figure on the page,
-with a description for readers who cannot see it. Fill pattern, outline and line style carry the meaning, and
-colour only repeats it: the pictures survive a greyscale printer and every kind of colour vision.
+with a description for readers who cannot see it; a picture that can describe itself has that as its label.
+Fill pattern, outline and line style carry the meaning, and colour only repeats it: the pictures survive a
+greyscale printer and every kind of colour vision.
 """
 
 import textwrap
@@ -10,13 +11,14 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.patheffects import withStroke
 
 # Line colours: the palette of Okabe and Ito without its yellow, which is too pale for lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
 LINE_STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+PAGE = (640, 560)  # pixels, what a figure may take up in the pane of a small laptop
 INK, GREY, PALE_GREY, TODAY = "#1a1a1a", "#8a8a8a", "#c4c4c4", "#B34700"
 
 # The parts of the block diagram: what is written on them, and the colour they get once they are built.
@@ -45,17 +47,18 @@ TALL, FLAT, GAP = 0.58, 0.36, 0.14  # heights of parts; the gap between a sub-la
 WORDS_Y, EMBEDDING_Y, POSITIONS_Y, FRAME_Y, FIRST_Y, PITCH = 0.28, 0.82, 1.66, 2.2, 2.62, 1.42  # lower edges
 
 
-def show(fig, alt):
-    """Display `fig` with the description `alt`, then close it.
+def show(fig, alt=None):
+    """Display `fig`, made smaller on the page where it is larger than `PAGE`, then close it.
 
-    The description is stored in the notebook beside the picture, for screen readers and the web version.
-    Raises ValueError when it is empty.
+    `alt` describes the picture to readers who cannot see it, and is stored beside it; without it stands what
+    the function that drew the picture says of it.
     """
     from IPython.display import display
 
-    if not isinstance(alt, str) or not alt.strip():
-        raise ValueError(f"alt is {alt!r}, expected a sentence that says what the picture shows")
-    display(fig, metadata={"image/png": {"alt": alt.strip()}})
+    width, height = fig.get_size_inches() * fig.dpi
+    shrink = min(1, PAGE[0] / width, PAGE[1] / height)
+    size = {"width": round(width * shrink)} if shrink < 1 else {}
+    display(fig, metadata={"image/png": {"alt": alt or fig.get_label() or "Figure.", **size}})
     plt.close(fig)
 
 
@@ -122,6 +125,12 @@ def block_diagram(built=(), today=(), title=None):
     for y, label, *state in legend:
         _box(ax, (0.35, y - 0.16), 0.8, 0.32, ATTENTION, *state)
         _text(ax, 1.35, y, label, ha="left", va="center_baseline")
+    listed = {state: [name.replace("_", " ") for name in PARTS if name in chosen] or ["nothing"]
+              for state, chosen in (("Built", built), ("Today", today))}  # fmt: skip
+    fig.set_label(
+        "Block diagram of the Transformer, the encoder on the left, the decoder on the right, and the memory "
+        "between them. " + " ".join(f"{state}: {', '.join(names)}." for state, names in listed.items())
+    )
     return fig
 
 
@@ -172,10 +181,13 @@ def attention_map(
     weights = _checked_weights(weights, query_words, key_words)
     texts = [[f"{weight:.2f}".removeprefix("0") for weight in row] for row in weights]
     small = weights.shape[0] <= 16 and weights.shape[1] <= 14
-    return heat_map(
+    fig = heat_map(
         weights, query_words, key_words, texts=texts if small else None, ax=ax, title=title,
         row_axis=query_label, column_axis=key_label, scale="attention weight" if bar else None,
     )  # fmt: skip
+    darkest = [f"{query} at {key_words[k]}" for query, k in zip(query_words, weights.argmax(1), strict=True)]
+    fig.set_label(f"Heat map of attention weights. The darkest field of each row: {', '.join(darkest)}.")
+    return fig
 
 
 def heat_map(
@@ -213,7 +225,7 @@ def heat_map(
         ax.set_ylabel(row_axis, fontsize=13, labelpad=8)
     if texts is not None:
         for (row, column), value in np.ndenumerate(values):
-            colour = "white" if (value - low) / (high - low) > 0.7 else INK
+            colour = "white" if (value - low) / (high - low) > 0.6 else INK
             text = texts[row][column]
             ax.text(column, row, text, ha="center", va="center_baseline", fontsize=11, color=colour)
     if scale:
@@ -225,12 +237,50 @@ def heat_map(
     return ax.figure
 
 
-def scoreboard(table, *, live=None, chance=None, title=None, scale="accuracy"):
+def ring(targets, *, ax=None, title=None):
+    """Places 1, 2, ... on a ring, with an arrow from each to the place that it looks at; returns the figure.
+
+    `targets` holds for each place the index of its target, counted from 0. A place that looks at itself gets
+    a loop and is hatched. Raises ValueError for a target that is no place.
+    """
+    targets = [int(target) for target in targets]
+    for target in set(targets) - set(range(len(targets))):
+        raise ValueError(f"targets holds {target}, expected places from 0 to {len(targets) - 1}")
+    if ax is None:
+        _, ax = plt.subplots(figsize=(4.2, 4.4), layout="constrained")
+    ax.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), aspect="equal")
+    ax.axis("off")
+    angles = np.pi / 2 - 2 * np.pi * np.arange(len(targets)) / len(targets)  # clockwise from the top
+    centres = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    for place, target in enumerate(targets):
+        alone = place == target
+        colour = "#F7C99B" if alone else "#A9D5F2"
+        style = {"facecolor": colour, "edgecolor": INK, "hatch": "///" if alone else None, "zorder": 3}
+        ax.add_patch(Circle(centres[place], 0.17, linewidth=1.5, **style))
+        label = ax.text(*centres[place], place + 1, fontsize=14, ha="center", va="center_baseline", zorder=4)
+        label.set_path_effects([withStroke(linewidth=4, foreground=colour)])
+        loop = [centres[place] * 1.17 + side * 0.1 * centres[place][::-1] * (1, -1) for side in (1, -1)]
+        start, end = loop if alone else (centres[place], centres[target])
+        bend = "arc3,rad=1.9" if alone else "arc3,rad=0.25"
+        gaps = {"shrinkA": 0 if alone else 15, "shrinkB": 0 if alone else 15}
+        arrow = {
+            "arrowstyle": "-|>",
+            "mutation_scale": 16,
+            "linewidth": 1.8,
+            "color": TODAY if alone else INK,
+        }
+        ax.add_patch(FancyArrowPatch(start, end, connectionstyle=bend, **gaps, **arrow))
+    if title:
+        ax.set_title(title, fontsize=15)
+    return ax.figure
+
+
+def board(table, *, live=None, chance=None, title=None, scale="accuracy"):
     """Heat map of a board, rows x tasks, with the mean over the seeds and their lowest and highest score.
 
-    `table` is {row: {task: [score per seed]}} as `helpers.scoreboard.recorded` returns it. `live` is
-    {task: score} of a body trained just now, drawn as the last row, `chance` likewise as the first. Scores
-    are 0 to 1; `scale` says what they are. Raises ValueError when a row has other tasks than the first.
+    `table` is {row: {task: [score per seed]}}. `live` is {task: score} of a model trained just now, drawn as
+    the last row, `chance` likewise as the first. Scores are 0 to 1; `scale` says what they are. Raises
+    ValueError when a row has other tasks than the first.
     """
     rows = {"best guess from the symbol": {task: [score] for task, score in chance.items()}} if chance else {}
     rows |= table
@@ -244,21 +294,22 @@ def scoreboard(table, *, live=None, chance=None, title=None, scale="accuracy"):
             raise ValueError(f"row {row!r} has the tasks {list(scores)}, the first row has {tasks}")
     means = [[np.mean(scores[task]) for task in tasks] for scores in rows.values()]
     texts = [[_mean_and_range(scores[task]) for task in tasks] for scores in rows.values()]
-    column = 1.25 if len(tasks) > 3 else 1.9
-    width = 1.7 + 0.105 * max(map(len, rows)) + max(column * len(tasks), 0.11 * len(title or ""))
-    _, ax = plt.subplots(figsize=(width, 1.5 + 0.62 * len(rows)), layout="constrained")
-    fig = heat_map(means, list(rows), tasks, texts=texts, ax=ax, title=title, scale=scale)
-    for text in ax.texts:
-        text.set_fontsize(12.5)
-    columns = [textwrap.fill(task, 12) for task in tasks]
-    ax.set_xticks(range(len(tasks)), columns, fontsize=13, rotation=0, ha="center")
+    labels = [textwrap.fill(row, 22) for row in rows]
+    width = 1 + 0.1 * max(len(line) for label in labels for line in label.split("\n")) + 1.05 * len(tasks)
+    _, ax = plt.subplots(figsize=(max(width, 5), 1.3 + 0.5 * len(rows)), layout="constrained")
+    wrapped = textwrap.fill(title or "", int(9 * max(width, 5)))
+    fig = heat_map(means, labels, tasks, texts=texts, ax=ax, title=wrapped, column_axis=scale)
+    columns = [textwrap.fill(task, 11) for task in tasks]
+    ax.set_xticks(range(len(tasks)), columns, fontsize=12, rotation=0, ha="center")
+    ax.tick_params(axis="y", labelsize=12)
     return fig
 
 
 def _mean_and_range(scores):
-    """What a field of the scoreboard says: the mean, and below it the lowest and highest score."""
+    """What a field of the board says: the mean, and below it the lowest and highest score."""
     numbers = [f"{number:.2f}".removeprefix("0") for number in (np.mean(scores), min(scores), max(scores))]
-    return numbers[0] if len(scores) == 1 else f"{numbers[0]}\n{numbers[1]} to {numbers[2]}"
+    mean, low, high = numbers
+    return mean if low == high else f"{mean}\n{low}\u2013{high}"
 
 
 def _checked_weights(weights, query_words, key_words):

@@ -1,4 +1,4 @@
-"""What the set-up cell of every notebook calls, before PyTorch is imported."""
+"""What the set-up cell of every notebook calls, before PyTorch is imported, and the progress bar."""
 
 import importlib.util
 import os
@@ -13,6 +13,7 @@ OLDEST_TORCH = (2, 6)
 PACKAGES = {
     "matplotlib": "matplotlib",
     "numpy": "numpy",
+    "pooch": "pooch",
     "sacrebleu": "sacrebleu",
     "sacremoses": "sacremoses",
     "safetensors": "safetensors",
@@ -52,6 +53,22 @@ def prepare() -> None:
             "`pip install --upgrade torch`, then restart the kernel."
         )
     print("Ready.")
+
+
+def progress(iterable=None, **options):
+    """A progress bar of tqdm that leaves nothing behind; environment variable TRANSFORMER_QUIET=1 hides it.
+
+    It is text in notebooks too, since a bar made of widgets is missing when a saved notebook is opened again.
+    """
+    from tqdm import tqdm
+
+    notebook, quiet = "ipykernel" in sys.modules, os.environ.get("TRANSFORMER_QUIET") == "1"
+    return tqdm(
+        iterable,
+        file=sys.stdout if notebook else sys.stderr,
+        disable=quiet or (False if notebook else None),  # None: only where somebody is watching
+        **{"leave": False, "mininterval": 0.5, **options},
+    )
 
 
 def _on_colab() -> bool:

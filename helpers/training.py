@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from helpers.checkpoints import copy_parameters, read_tensors, write_tensors
-from helpers.data import PAD_ID, Batch, bucketed_batches, quiet
+from helpers.data import PAD_ID, Batch, bucketed_batches
 from helpers.model import eval_mode
+from helpers.setup import progress
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ def train(model, encoded, config, *, valid=None, checkpoint=None, resume=False, 
     bar = None
     while run.epoch < config.epochs:
         batches = bucketed_batches(encoded, config.max_tokens, seed=config.seed * 1_000_003 + run.epoch)
-        bar = bar or progress_bar(config.epochs * len(batches), len(run.history.step))
+        total, done = config.epochs * len(batches), len(run.history.step)
+        bar = bar or progress(total=total, initial=done, desc="training", unit="step")
         for batch in batches[run.position :]:
             run.step(batch)
             bar.set_postfix_str(f"loss {run.history.loss[-1]:.2f}", refresh=False)
@@ -131,12 +133,6 @@ def train(model, encoded, config, *, valid=None, checkpoint=None, resume=False, 
         bar.close()
     run.use_average()
     return run.history
-
-
-def progress_bar(total, done):
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, initial=done, desc="training", unit="step", disable=quiet() or None)
 
 
 def fingerprint(model, encoded):

@@ -16,87 +16,19 @@ from tools import build, source
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Code cells whose output nbval does not compare, by notebook: a phrase of the cell, and the reason.
-NOT_COMPARED: dict[str, dict[str, str]] = {
-    "01_outline": {"live = scoreboard.measure_tasks(": "accuracies of models trained here"},
-    "02_one_word": {"live = scoreboard.measure_tasks(": "accuracies of models trained here"},
-    "06_add_and_norm": {
-        "live_copy = {}": "accuracies of models trained here",
-        "live = scoreboard.measure_tasks(": "accuracies of a body trained here",
-    },
-    "08_a_stack_of_encoders": {
-        "trained = {": "accuracies of models trained here",
-        "read = {}": "what a probe reads from the model trained here",
-        "def weights_on(model)": "attention weights of the model trained here",
-        "pre_norm_live =": "accuracy of a model trained here",
-        "live = scoreboard.measure_tasks(": "accuracies of a body trained here",
-    },
-    "03_many_words": {
-        "wrong = scoreboard.measure_tasks(": "accuracies of models trained here",
-        "root_live =": "accuracies of models trained here",
-        "sentences, _ = ": "where the heads trained here look",
-        "tied_live =": "accuracies of models trained here",
-        "live = scoreboard.measure_tasks(lambda: SelfAttention(": "accuracies of models trained here",
-    },
-    "04_multi_head": {
-        '.BOARDS["projection"].measure(': "accuracies of models trained here",
-        '.BOARDS["heads"].measure(': "accuracies of models trained here",
-        "off = {}": "rounding differs between machines",
-        "in (torch.randn(6, 512)": "how long each way takes on this machine",
-        "live = scoreboard.measure_tasks(": "accuracies of models trained here",
-    },
-    "05_feed_forward": {
-        '.BOARDS["between"].measure(': "accuracies of models trained here",
-        "largest step 1-2": "how many units of the model trained here switch",
-        "share[chosen]": "which units of the model trained here switch at which count",
-        "live = scoreboard.measure_tasks(": "accuracies of models trained here",
-    },
-    "07_embeddings_and_positions": {
-        "predict = experiments.train_on_series": "predictions of a model trained here",
-        "live_kind = ": "accuracies of models trained here",
-        "live = scoreboard.measure_tasks": "accuracies of models trained here",
-    },
-    "09_decoder": {
-        "live = {}": "accuracies of models trained here",
-        "def train_tiny(": "next-word chances of models trained here",
-    },
-    "12_training_that_generalises": {
-        "loss_curves, warm_live": "losses and accuracies of models trained here",
-        "live, columns = {}": "accuracies of models trained here",
-        "points = {": "confidence and accuracy of models trained here",
-        "scores_by_mode = {}": "accuracy of a model trained here, and dropout",
-        "history = train(whole, pairs": "the curves of a training",
-    },
-    "15_backprop_by_hand": {
-        "by_length = (": "accuracies of models trained here",
-        "def milliseconds": "how long each way takes on this machine",
-    },
-    "11_training": {
-        "loops_live = {}": "scores of models trained here",
-        "knocked = {}": "scores of models trained here",
-    },
-    "13_translation": {
-        "history = train(": "seconds and loss of a training differ between machines",
-        "translations = translate_batch(": "sentences by the model trained here",
-        "metric = BLEU()": "the score of the model trained here, and the version of sacreBLEU",
-        "are not exactly right": "which sentences go wrong depends on the training",
-        "def only_elsewhere": "how often the heads of the model trained here hit",
-    },
-}
 NOT_COMPARED_TAGS = {"nbval-ignore-output", "nbval-skip"}
 NOT_COMPARED_SHARE = 0.15
 
-# The modules of helpers that the notebooks build in the open, in cells tagged `final`.
-BUILT_IN_THE_OPEN = ("model", "outline")
-# Their definitions whose notebook is still to come: name and number of the notebook. This list only shrinks.
-NOT_BUILT_YET: dict[str, str] = {}
+# The modules that the notebooks build in the open, in cells tagged `final`.
+BUILT_IN_THE_OPEN = ("helpers/model.py", "lessons/outline.py")
 # Their definitions that no notebook builds, with the reason.
 NOT_A_LESSON: dict[str, str] = {
     "record_attention": "it only looks on, for the pictures",
     "eval_mode": "it switches a mode of PyTorch and switches it back",
 }
 
-UNBALANCED = {"00_start_here"}  # notebooks with more text, or less, than a lesson
+# The lessons that have been divided into a lesson and its studies. The others are longer and wait for it.
+DIVIDED: set[str] = set()
 COLAB = "https://colab.research.google.com/github/"
 
 
@@ -140,19 +72,13 @@ def executed_in_order(built: Built) -> list[str]:
     return [] if counts == wanted else [f"execution counts are {counts}, not 1 to {len(counts)}"]
 
 
-def compared(built: Built, reasons: dict[str, dict[str, str]] = NOT_COMPARED) -> list[str]:
-    """Every code cell is compared, or tagged with a reason in the list; at most 15 % are tagged."""
-    phrases = reasons.get(built.name, {})
+def compared(built: Built) -> list[str]:
+    """Every code cell is compared, or tagged and its source says why; at most 15 % are tagged."""
     tagged = [cell for cell in built.code if tags(cell) & NOT_COMPARED_TAGS]
     complaints = [
-        f"not compared and no reason in NOT_COMPARED: {first_line(cell)}"
-        for cell in tagged
-        if not any(phrase in cell.source for phrase in phrases)
-    ]
-    complaints += [
-        f"NOT_COMPARED names {phrase!r}, which is in no tagged cell"
-        for phrase in phrases
-        if not any(phrase in cell.source for cell in tagged)
+        f"a tag without a reason, or a reason without a tag (`# not compared: ...`): {first_line(cell)}"
+        for cell in built.code
+        if (cell in tagged) != bool(cell.metadata.get("not compared"))
     ]
     complaints += [
         f"nbval reads tags, not comments: {first_line(cell)}"
@@ -247,7 +173,7 @@ def pictures_in_words(built: Built) -> list[str]:
         figures = [output for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
         for figure in figures:
             if not figure.metadata.get("image/png", {}).get("alt", "").strip():
-                complaints.append(f"a figure without alt text (use helpers.plots.show): {first_line(cell)}")
+                complaints.append(f"a figure without a note `# alt: ...` above it: {first_line(cell)}")
         text_follows = following is not None and following.cell_type == "markdown"
         if figures and not (text_follows and not following.source.startswith("#")):
             complaints.append(f"no sentence right below the figure of: {first_line(cell)}")
@@ -299,15 +225,20 @@ def prose(built: Built) -> str:
 
 
 def calm_prose(built: Built) -> list[str]:
-    """No exclamation marks; a length that reads in one lesson; text and code in balance."""
-    text = prose(built)
-    complaints = [f"an exclamation mark: {match.strip()}" for match in re.findall(r"[^\n]*!", text)]
-    if not 800 <= (words := len(text.split())) <= 4000:
-        complaints.append(f"{words} words, not between 800 and 4000")
-    ratio = len(built.markdown) / max(len(built.code), 1)
-    if built.name not in UNBALANCED and not 0.8 <= ratio <= 2.2:
-        complaints.append(f"{ratio:.1f} text cells for each code cell, not between 0.8 and 2.2")
-    return complaints
+    """No exclamation marks."""
+    return [f"an exclamation mark: {match.strip()}" for match in re.findall(r"[^\n]*!", prose(built))]
+
+
+def short_pages(built: Built) -> list[str]:
+    """A lesson that was divided, and every study, keeps to its number of cells and words."""
+    cells, words = len(built.code), len(prose(built).split())
+    study = source.is_study(built.name)
+    if not study and built.name not in DIVIDED:
+        most_cells, most_words = 60, 4000
+    else:
+        most_cells, most_words = (22, 1500) if study else (36, 2300)
+    complaints = [f"{cells} code cells, more than {most_cells}"] if cells > most_cells else []
+    return complaints + ([f"{words} words, more than {most_words}"] if words > most_words else [])
 
 
 GUARDS = (
@@ -321,6 +252,7 @@ GUARDS = (
     links_resolve,
     outer_form,
     calm_prose,
+    short_pages,
 )
 
 
@@ -369,28 +301,15 @@ def final_definitions(learners: list[Built]) -> tuple[dict[str, str], list[str]]
     return found, complaints
 
 
-def same_definitions(notebooks: dict[str, str], helpers: dict[str, str], to_come: set[str]) -> list[str]:
-    """Notebooks and helpers define the same; `to_come` are the names that no notebook need define."""
+def same_definitions(notebooks: dict[str, str], helpers: dict[str, str], not_a_lesson: set[str]) -> list[str]:
+    """Notebooks and helpers define the same; `not_a_lesson` are names that no notebook need define."""
     only_notebooks = notebooks.keys() - helpers.keys()
-    only_helpers = helpers.keys() - notebooks.keys() - to_come
+    only_helpers = helpers.keys() - notebooks.keys() - not_a_lesson
     differing = {name for name in notebooks.keys() & helpers.keys() if notebooks[name] != helpers[name]}
     complaints = [f"{name} is final in a notebook but not in helpers" for name in only_notebooks]
     complaints += [f"no notebook builds {name} of helpers" for name in only_helpers]
     complaints += [f"{name} differs between its notebook and helpers" for name in differing]
     return sorted(complaints)
-
-
-def lists_shrink(
-    to_come: dict[str, str], notebooks: dict[str, str], helpers: dict[str, str], numbers: set[str]
-) -> list[str]:
-    """An entry of NOT_BUILT_YET goes when its notebook (of `numbers`) exists or its name is gone."""
-    complaints = []
-    for name, number in to_come.items():
-        if name not in helpers:
-            complaints.append(f"NOT_BUILT_YET: helpers define no {name}")
-        if number in numbers or name in notebooks:
-            complaints.append(f"NOT_BUILT_YET: take out {name}, notebook {number} is there")
-    return complaints
 
 
 def all_built(solved: bool | None = None) -> list[Built]:

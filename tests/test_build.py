@@ -1,10 +1,12 @@
 """The build of the notebooks, on a small project in a temporary folder."""
 
 import json
+import subprocess
 import time
 
 import nbformat
 import pytest
+from nbformat.v4 import new_output
 
 from tools import build, source
 
@@ -66,7 +68,7 @@ def root(tmp_path):
     (tmp_path / "helpers").mkdir()
     for path, text in {
         "pyproject.toml": f'[project.urls]\nRepository = "{ADDRESS}"\n',
-        "README.md": "# Series\n\ngit clone elsewhere\n\n"
+        "README.md": "# Series\n\ngit clone elsewhere\ncd else\n\n"
         f"{build.TABLE_BEGIN}\nold\n{build.TABLE_END}\n\nEnd.\n",
         "helpers/__init__.py": "",
         "helpers/model.py": "",
@@ -132,7 +134,7 @@ def test_build(root, capsys):
         "[01 - Sums](notebooks/01_sums.ipynb)" in readme and "old" not in readme and readme.endswith("End.\n")
     )
 
-    assert f"git clone {ADDRESS}\n" in readme
+    assert f"git clone {ADDRESS}\ncd transformer-in-stages\n" in readme
 
     # Twice the same bytes, and source and notebooks agree.
     before = everything(root)
@@ -151,16 +153,15 @@ def test_build(root, capsys):
     assert build.main(["--check"], root) == 1
     assert "01_sums.ipynb: the source of cell 6 ('total = ...  # your answer')" in capsys.readouterr().out
 
-    # A fork needs one edit and one command, and no execution.
+    # A fork needs one command, and no execution: the address is that of its repository.
     edit(root / "notebooks" / "src" / "01_sums.py", "total.shape", "print(total)")
-    edit(root / "pyproject.toml", "OWNER", "teacher")
-    assert build.main(["--check"], root) == 1
-    assert build.main(["--refresh"], root) == 0
+    assert build.main(["--refresh", "https://github.com/teacher/attention-course"], root) == 0
     assert build.main(["--check"], root) == 0
-    for path in (*root.glob("notebooks/**/*.ipynb"), root / "README.md"):
+    for path in (*root.glob("notebooks/**/*.ipynb"), root / "README.md", root / "pyproject.toml"):
         text = path.read_text(encoding="utf-8")
         assert "OWNER" not in text
-        assert "teacher/transformer-in-stages" in text or path.name == "02_nothing.ipynb"
+        assert "teacher/attention-course" in text or path.name == "02_nothing.ipynb"
+    assert "\ncd attention-course\n" in (root / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -239,7 +240,7 @@ def test_a_new_notebook_changes_the_link_of_the_one_before(unexecuted):
     [
         ("# SETUP", "import sys", "# SETUP"),
         ("{{next}}", "{{nxt}}", "{{nxt}}"),
-        ("# built:", "# makes:", "built: ..."),
+        ("# built:", "# makes:", "`built: ...`"),
         ("# # 01 - Sums", "# Sums", "# Title"),
         ("### END SOLUTION\n", "", "### BEGIN SOLUTION"),
         ("total = 1 + 2", "print(3)", "neither assigns nor returns"),
@@ -259,6 +260,86 @@ def test_the_address_is_needed(root, text, capsys):
     (root / "pyproject.toml").write_text(text, encoding="utf-8")
     assert build.main(["01"], root) == 1
     assert "Repository" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://github.com/teacher/course.git", "https://github.com/teacher/course"),
+        ("git@github.com:teacher/course.git", "https://github.com/teacher/course"),
+        ("ssh://git@github.com/teacher/course", "https://github.com/teacher/course"),
+        ("https://token@github.com/teacher/course/", "https://github.com/teacher/course"),
+        ("https://example.org/teacher/course", ADDRESS),
+        ("../elsewhere", ADDRESS),
+        (None, ADDRESS),
+    ],
+)
+def test_refresh_takes_the_address_from_git(unexecuted, url, address):
+    git = ["git", "-C", str(unexecuted)]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    if url:
+        subprocess.run([*git, "remote", "add", "origin", url], check=True)
+    assert build.main(["--refresh"], unexecuted) == 0
+    assert source.repository(unexecuted) == address
+    assert build.differences(unexecuted) == []
+
+
+def test_an_address_that_is_none_changes_nothing(unexecuted, capsys):
+    before = everything(unexecuted)
+    assert build.main(["--refresh", "https://example.org/course"], unexecuted) == 1
+    assert "https://example.org/course" in capsys.readouterr().err
+    assert everything(unexecuted) == before
+
+
+STUDY = """# %% [raw] tags=["card"]
+# questions: How much?
+
+# %% [markdown]
+# # 01a - How much?
+#
+# {{badge}}, a study of {{lesson}}
+
+# %% tags=["setup"]
+# SETUP
+
+# %% tags=["nbval-ignore-output"]
+# alt: A line that
+#   rises.
+# not compared: it varies
+# a comment of the code
+x = 1
+"""
+
+
+def test_a_study_stands_beside_its_lesson(unexecuted):
+    path = unexecuted / "notebooks" / "src" / "studies" / "01a_how_much.py"
+    path.parent.mkdir()
+    path.write_text(STUDY, encoding="utf-8")
+    assert build.main(["01a"], unexecuted) == 0
+    study = build.read_notebook(unexecuted / "notebooks" / "studies" / "01a_how_much.ipynb")
+    assert "a study of [01 - Sums](../01_sums.ipynb)" in study.cells[0].source
+    assert "/notebooks/studies/01a_how_much.ipynb" in study.cells[0].source
+    assert study.cells[1].metadata["jupyter"] == {"source_hidden": True}
+    notes = {key: study.cells[2].metadata[key] for key in ("alt", "not compared")}
+    assert notes == {"alt": "A line that rises.", "not compared": "it varies"}
+    assert study.cells[2].source == "# a comment of the code\nx = 1"
+    readme = (unexecuted / "README.md").read_text(encoding="utf-8").splitlines()
+    places = [next(i for i, line in enumerate(readme) if word in line) for word in ("01 -", "01a -", "02 -")]
+    assert places == list(range(places[0], places[0] + 3))
+    assert "[01a - How much?](notebooks/studies/01a_how_much.ipynb)" in readme[places[1]]
+    first = build.read_notebook(source.notebook_path(unexecuted, "01_sums")).cells[6].source
+    assert "Next: [02 - Nothing]" in first and "(studies/01a_how_much.ipynb)" in first
+    assert build.differences(unexecuted) == []
+    edit(path, "x = 1", "### BEGIN SOLUTION\nx = 1\n### END SOLUTION")
+    assert build.main(["01a"], unexecuted) == 1
+
+
+def test_a_description_ends_up_in_the_output(root):
+    cell = source.read_source(root, "01_sums").cells[2]
+    cell.metadata["alt"] = "A line."
+    cell.outputs = [new_output("display_data", {"image/png": "x"}), new_output("stream", text="1")]
+    build.describe(cell)
+    assert cell.outputs[0].metadata == {"image/png": {"alt": "A line."}}
 
 
 def test_unknown_notebook(root, capsys):

@@ -1,14 +1,8 @@
-"""Downloads, subwords and batches. Downloads come from a server on this machine that can misbehave."""
-
-import gzip
-import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+"""Subwords and batches."""
 
 import pytest
 import torch
 
-from helpers import data
 from helpers.data import (
     BOS_ID,
     EOS_ID,
@@ -17,137 +11,12 @@ from helpers.data import (
     bucketed_batches,
     encode_pairs,
     make_batch,
-    multi30k,
     padding_share,
     train_tokenizer,
 )
 
 GERMAN = "Ein Hund läuft.\nZwei Kinder spielen.\nEine Frau liest ein Buch.\n" * 40
 ENGLISH = "A dog runs.\nTwo children play.\nA woman reads a book.\n" * 40
-FILES = {"val.de": GERMAN, "val.en": ENGLISH}
-SUMS = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in FILES.items()}
-PACKED = {f"/{name}.gz": gzip.compress(text.encode(), mtime=0) for name, text in FILES.items()}
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    """A source of the two files; `server.fault` makes it misbehave, `server.ranges` logs what was asked."""
-    monkeypatch.setenv("TRANSFORMER_DATA", str(tmp_path / "cache"))
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body, wanted = PACKED[self.path], self.headers.get("Range")
-            http.ranges.append(wanted)
-            if http.fault == "missing":
-                return self.send_error(404)
-            start = int(wanted[6:-1]) if wanted else 0
-            if start >= len(body):
-                return self.send_error(416)
-            if http.fault == "corrupt":
-                body = body[:-20] + b"?" * 20
-            self.send_response(206 if wanted else 200)
-            self.send_header("Content-Length", str(len(body) - start))
-            self.end_headers()
-            self.wfile.write(body[start : len(body) // 2] if http.fault == "cut" else body[start:])
-
-        def log_message(self, *_):
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.fault, http.ranges = None, []
-    http.url, http.folder = f"http://127.0.0.1:{http.server_port}", tmp_path / "cache" / "multi30k"
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    yield http
-    http.shutdown()
-    http.server_close()
-
-
-def fetch(server):
-    return multi30k("valid", source=server.url, checksums=SUMS)
-
-
-def test_a_download_is_kept_and_used_again(server):
-    pairs = fetch(server)
-    assert len(pairs) == 120 and pairs[0] == ("Ein Hund läuft.", "A dog runs.")
-    asked = len(server.ranges)
-    assert fetch(server) == pairs and len(server.ranges) == asked
-    assert sorted(p.name for p in server.folder.iterdir()) == ["val.de.gz", "val.en.gz"]
-
-
-def test_a_download_that_broke_off_goes_on_where_it_stopped(server):
-    server.fault = "cut"
-    with pytest.raises(ConnectionError, match="broke off after .* call again to go on"):
-        fetch(server)
-    half = (server.folder / "val.de.gz.part").stat().st_size
-    assert half > 0 and not (server.folder / "val.de.gz").exists()
-    server.fault = None
-    assert len(fetch(server)) == 120
-    assert server.ranges[1] == f"bytes={half}-"
-    assert not list(server.folder.glob("*.part"))
-
-
-def test_a_corrupt_download_is_deleted(server):
-    server.fault = "corrupt"
-    with pytest.raises(OSError, match="does not have the expected checksum"):
-        fetch(server)
-    assert list(server.folder.iterdir()) == []
-    server.fault = None
-    assert len(fetch(server)) == 120
-
-
-def test_a_part_longer_than_the_file_does_not_stay(server):
-    server.folder.mkdir(parents=True)
-    (server.folder / "val.de.gz.part").write_bytes(b"x" * 9999)
-    with pytest.raises(OSError, match="checksum"):
-        fetch(server)
-    assert len(fetch(server)) == 120
-
-
-WHOLE = PACKED["/val.de.gz"]
-FLIPPED = [WHOLE[:i] + bytes([WHOLE[i] ^ 255]) + WHOLE[i + 1 :] for i in range(0, len(WHOLE), 7)]
-
-
-@pytest.mark.parametrize("damage", [b"", b"no gzip", WHOLE[:50], *FLIPPED])
-def test_a_damaged_file_in_the_cache_is_fetched_again(server, damage):
-    fetch(server)
-    (server.folder / "val.de.gz").write_bytes(damage)
-    assert len(fetch(server)) == 120
-
-
-def test_offline_says_what_to_do(server):
-    url = server.url
-    server.shutdown()
-    server.server_close()
-    with pytest.raises(ConnectionError, match="cannot reach .*works offline"):
-        multi30k("valid", source=url, checksums=SUMS)
-
-
-def test_a_missing_file_says_what_to_do(server):
-    server.fault = "missing"
-    with pytest.raises(ConnectionError, match="404 .*works offline"):
-        fetch(server)
-    assert list(server.folder.iterdir()) == []
-
-
-def test_an_unwritable_cache_names_the_way_out(server, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
-    monkeypatch.setenv("TRANSFORMER_DATA", str(tmp_path / "file"))
-    with pytest.raises(OSError, match="cannot write to the cache folder .* TRANSFORMER_DATA"):
-        fetch(server)
-
-
-def test_an_unknown_split_names_the_known_ones():
-    with pytest.raises(ValueError, match="'dev'.*train, valid, test"):
-        multi30k("dev")
-
-
-def test_the_checksums_are_those_of_the_published_text():
-    """Where the data lies in the cache already, as it does for whoever has run the download once."""
-    folder = data.cache_folder() / "multi30k"
-    if not (folder / "train.en.gz").exists():
-        pytest.skip("Multi30k is not in the cache; the tests download nothing")
-    assert [len(multi30k(split)) for split in data.MULTI30K_SPLITS] == [29000, 1014, 1000]
-
 
 # --- Subwords -----------------------------------------------------------------------------------------------
 

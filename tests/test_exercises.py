@@ -2,54 +2,68 @@
 
 import ast
 import contextlib
+import functools
 import importlib
+import inspect
 import io
+import math
 
 import guards
+import numpy as np
 import pytest
+import torch
 from guards import ROOT
 
-from helpers import checks
-from helpers.checks.core import NOT_DONE, exercise
+from lessons.exercises import NOT_DONE, exercise, likely_mistake, same
 from tools import source
 
-NAMES = source.source_names(ROOT)
+
+def cells(name, solved):
+    """The cells of a notebook that its exercises need: the imports, and those tagged `exercise`."""
+    cells = source.compose(ROOT, name, solved).cells
+    return [cell for cell in cells if {"imports", "exercise"} & guards.tags(cell)]
 
 
-def exercise_cells(name):
-    """The cells tagged `exercise` of a source, with their solutions."""
-    return [cell for cell in source.compose(ROOT, name, solved=True).cells if "exercise" in guards.tags(cell)]
+def has_exercises(name):
+    return any("exercise" in guards.tags(cell) for cell in source.read_source(ROOT, name).cells)
 
 
+NAMES = [name for name in source.source_names(ROOT) if has_exercises(name)]
+
+
+@functools.cache
 def run_exercises(name, solved):
-    """The last line printed by each exercise of notebook `name`, run without the lesson."""
-    namespace = {}
-    verdicts = []
-    for cell in source.compose(ROOT, name, solved).cells:
-        if {"imports", "exercise"} & guards.tags(cell):
-            with contextlib.redirect_stdout(io.StringIO()) as printed:
-                exec(compile(cell.source, f"{name}, cell {cell.id}", "exec"), namespace)
-            if "exercise" in guards.tags(cell):
-                verdicts.append(printed.getvalue().rstrip("\n").split("\n")[-1])
-    return verdicts
+    """The exercises of a notebook, run without the lesson: {check: (the answer, the last line printed)}."""
+    namespace, found = {}, {}
+    for cell in cells(name, solved):
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(cell.source, f"{name}, cell {cell.id}", "exec"), namespace)
+        if "exercise" in guards.tags(cell):
+            match ast.parse(cell.source).body[-1]:
+                case ast.Expr(ast.Call(ast.Attribute(ast.Name("check"), check), [argument], [])):
+                    answer = eval(ast.unparse(argument), namespace)
+                    found[check] = answer, printed.getvalue().rstrip("\n").split("\n")[-1]
+                case last:
+                    raise AssertionError(
+                        f"{name}: an exercise ends in check.name(answer), not {ast.unparse(last)}"
+                    )
+    return found
 
 
-def check_names(name):
-    """The checks that the exercises of a notebook call, each in the last line of its cell."""
-    names = []
-    for cell in exercise_cells(name):
-        last = ast.parse(cell.source).body[-1]
-        call = ast.unparse(last.value.func) if isinstance(getattr(last, "value", None), ast.Call) else ""
-        assert call.startswith("checks."), (
-            f"{name}: an exercise ends in checks.name(answer), not {ast.unparse(last)}"
-        )
-        names.append(call.removeprefix("checks."))
-    return names
+def module_name(name):
+    """The name of a notebook's modules, in lessons/exercises and tests/wrong_answers."""
+    return name.split("_", 1)[1]
+
+
+def checks_of(name):
+    """The checks for a notebook, by name: the functions that `exercise` made."""
+    module = importlib.import_module(f"lessons.exercises.{module_name(name)}")
+    return {key: value for key, value in vars(module).items() if hasattr(value, "__wrapped__")}
 
 
 def wrong_answers(name):
     """The table of wrong answers for notebook `name`, from tests/wrong_answers."""
-    path = ROOT / "tests" / "wrong_answers" / f"{name.split('_', 1)[1]}.py"
+    path = ROOT / "tests" / "wrong_answers" / f"{module_name(name)}.py"
     spec = importlib.util.spec_from_file_location(f"wrong_answers_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -58,37 +72,100 @@ def wrong_answers(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_solutions_pass(name):
-    verdicts = run_exercises(name, solved=True)
+    verdicts = [verdict for _, verdict in run_exercises(name, solved=True).values()]
     assert 3 <= len(verdicts) <= 5
     assert [verdict for verdict in verdicts if not verdict.startswith("Passed: ")] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_placeholders_are_not_done_yet(name):
-    assert set(run_exercises(name, solved=False)) == {NOT_DONE}
+    assert {verdict for _, verdict in run_exercises(name, solved=False).values()} == {NOT_DONE}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_wrong_answers_get_their_message(name, capsys):
-    table = wrong_answers(name)
-    assert set(table) == set(check_names(name))
+    checks, table = checks_of(name), wrong_answers(name)
+    assert set(table) == set(checks)
     for check, answers in table.items():
         assert len(answers) >= 2, f"{check} needs two wrong answers"
         for answer, phrase in answers:
-            getattr(checks, check)(answer)
+            checks[check](answer)
             printed = capsys.readouterr().out
             assert printed.startswith("Not yet: ") and phrase in printed, (
                 f"{check}: {phrase!r} is not in {printed!r}"
             )
 
 
-def test_every_check_is_used_and_exported():
-    used = [check for name in NAMES for check in check_names(name)]
-    kept = [name for name in checks.__all__ if name.startswith("assert_")] + ["verdict"]  # see test_leaks.py
-    assert sorted(used + kept) == sorted(checks.__all__)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_uses_its_checks(name):
+    assert set(run_exercises(name, solved=True)) == set(checks_of(name))
 
 
-# The decorator
+@pytest.mark.parametrize("folder", ["lessons/exercises", "tests/wrong_answers"])
+def test_a_module_belongs_to_a_notebook(folder):
+    modules = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
+    assert modules == {module_name(name) for name in NAMES}
+
+
+def with_nan(answer):
+    """The answer with one of its numbers exchanged for NaN, each in turn; a tensor is exchanged as a whole.
+
+    A function returns the first of these in place of its result; it stops where the result holds no number.
+    """
+    if isinstance(answer, list | tuple):
+        for i, item in enumerate(answer):
+            yield from ([*answer[:i], spoiled, *answer[i + 1 :]] for spoiled in with_nan(item))
+    elif inspect.isfunction(answer):
+        yield lambda *args, **kwargs: next(with_nan(answer(*args, **kwargs)))
+    elif isinstance(answer, int | float | torch.Tensor | np.ndarray) and not isinstance(answer, bool):
+        yield answer * math.nan
+
+
+NO_ANSWERS = [math.nan, [math.nan] * 3, None, "three", object(), torch.empty(0)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nan_and_what_is_no_answer_never_pass(name, capsys):
+    for check, (answer, _) in run_exercises(name, solved=True).items():
+        functions = [lambda *args, result=result, **kwargs: result for result in NO_ANSWERS]
+        for wrong in [*with_nan(answer), *NO_ANSWERS, *functions]:
+            checks_of(name)[check](wrong)
+            printed = capsys.readouterr().out
+            assert printed.startswith("Not yet: "), f"{check}: {wrong!r} gets {printed!r}"
+
+
+# The mechanism
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "atol", "verdict"),
+    [
+        (3, 3.0, 0, True),
+        (3, 4, 0, False),
+        (37_888_000, 37_888_001, 0, False),  # no tolerance relative to the size
+        ((1, 2), [1, 2], 0, True),
+        ([1, 2], torch.tensor([1.0, 2.01]), 0.1, True),
+        (np.array([[1, 2]]), [[1, 2]], 0, True),
+        ([[1, 2]], [1, 2], 0, False),
+        (torch.ones(3), 1, 0, False),
+        (torch.tensor([True]), [True], 0, True),
+        (math.nan, math.nan, 1, False),
+        ([1, math.nan], [1, 2], 9, False),
+        ([[1], 2], [1, 2], 0, False),
+        ("3", 3, 0, False),
+        (None, 0, 0, False),
+        (10**400, 1, 0, False),
+    ],
+)  # fmt: skip
+def test_same(answer, right, atol, verdict):
+    assert same(answer, right, atol) is verdict
+
+
+def test_likely_mistake():
+    likely = {"a row": [1, 2], "a number": 3.0, "a later row": torch.tensor([1.0, 2.0])}
+    assert likely_mistake([1, 2], likely) == "a row"
+    assert likely_mistake(torch.tensor(3.001), likely, 0.01) == "a number"
+    assert likely_mistake(torch.tensor(3.001), likely) is likely_mistake(math.nan, likely, 9) is None
 
 
 @exercise

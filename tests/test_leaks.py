@@ -295,4 +295,4 @@ def test_a_verdict_is_the_first_words_or_holds():
 def test_signatures_say_what_can_be_passed():
     for check in CHECKS.values():
         assert str(inspect.signature(check)) == "(model, src, tgt, *, pad_id=0, atol=1e-05)"
-        assert check.__doc__ and check.__name__ in checks.__all__
+        assert check.__doc__ and getattr(checks, check.__name__) is check

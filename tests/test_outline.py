@@ -2,7 +2,7 @@
 
 import torch
 
-from helpers.outline import TransformerOutline, attend, self_attention_loop
+from lessons.outline import TransformerOutline, attend, self_attention_loop
 
 
 def test_the_outline_maps_target_to_target_and_ignores_the_source():

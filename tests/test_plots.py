@@ -46,20 +46,34 @@ def words(fig):
 # show
 
 
-def test_show_displays_the_figure_with_its_alt_text_and_closes_it(monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.display.display", lambda *args, **kwargs: shown.append((args, kwargs)))
-    fig, _ = plt.subplots()
-    plots.show(fig, "  An empty frame. ")
-    assert shown == [((fig,), {"metadata": {"image/png": {"alt": "An empty frame."}}})]
+@pytest.fixture
+def shown(monkeypatch):
+    """The metadata of the pictures that `show` has displayed."""
+    pictures = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda fig, metadata: pictures.append(metadata["image/png"])
+    )
+    return pictures
+
+
+def test_show_displays_the_figure_and_closes_it(shown):
+    fig, _ = plt.subplots(figsize=(6, 4))
+    plots.show(fig, "An empty frame.")
+    assert shown == [{"alt": "An empty frame."}]
     assert not plt.fignum_exists(fig.number)
 
 
-@pytest.mark.parametrize("alt", ["", "   ", None])
-def test_show_refuses_an_empty_alt_text(alt):
-    fig, _ = plt.subplots()
-    with pytest.raises(ValueError, match="expected a sentence"):
-        plots.show(fig, alt)
+@pytest.mark.parametrize(("inches", "width"), [((10, 4), 640), ((4, 7), 320)])
+def test_large_figures_are_shrunk_on_the_page(shown, inches, width):
+    plots.show(plt.figure(figsize=inches))
+    assert shown == [{"alt": "Figure.", "width": width}]
+
+
+def test_pictures_describe_themselves(shown):
+    plots.show(plots.block_diagram(built=["source_embedding"], today=["cross_attention"]))
+    plots.show(plots.attention_map([[0.1, 0.9]], ["der"], ["Hund", "bellt"]))
+    assert "Built: source embedding. Today: cross attention." in shown[0]["alt"]
+    assert shown[1]["alt"].endswith("The darkest field of each row: der at bellt.")
 
 
 # block_diagram. The legend holds one box of each kind: built, placeholder, and a placeholder that is today's.
@@ -236,18 +250,18 @@ def test_heat_map_refuses_labels_that_do_not_fit():
 
 
 def test_scoreboard_shows_mean_and_range_of_each_field():
-    fig = plots.scoreboard(BOARD, live={"copy": 0.7, "hop": 0.3}, chance={"copy": 0.4, "hop": 0.1})
-    recorded = [".80\n.50 to 1.00", ".10\n.00 to .20", "1.00", ".25"]
+    fig = plots.board(BOARD, live={"copy": 0.7, "hop": 0.3}, chance={"copy": 0.4, "hop": 0.1})
+    recorded = [".80\n.50\u20131.00", ".10\n.00\u2013.20", "1.00", ".25"]
     assert field_texts(fig) == [".40", ".10", *recorded, ".70", ".30"]
     rows = [label.get_text() for label in fig.axes[0].get_yticklabels()]
-    assert rows == ["best guess from the symbol", "01 a", "02 b", "live: trained just now"]
+    assert rows == ["best guess from the\nsymbol", "01 a", "02 b", "live: trained just now"]
 
 
 def test_scoreboard_refuses_rows_with_other_tasks():
     with pytest.raises(ValueError, match="row 'live: trained just now' has the tasks"):
-        plots.scoreboard(BOARD, live={"copy": 0.7})
+        plots.board(BOARD, live={"copy": 0.7})
     with pytest.raises(ValueError, match="table is empty"):
-        plots.scoreboard({})
+        plots.board({})
 
 
 def test_training_curves_show_loss_accuracy_and_rate():

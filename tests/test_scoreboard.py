@@ -7,9 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import experiments, scoreboard
-from helpers.outline import EncoderOutline
-from helpers.scoreboard import TASKS, Board, accuracy, chance, measure_tasks, record, recorded, train_on
+from lessons import boards, scoreboard
+from lessons.boards.bodies import ENCODER
+from lessons.outline import EncoderOutline
+from lessons.scoreboard import TASKS, Board, accuracy, chance, measure_tasks, record, recorded, train_on
+
+BOARDS = boards.all_boards()
 
 
 def generator(seed=0):
@@ -104,13 +107,13 @@ def test_record_keeps_the_rows_it_does_not_measure(tmp_path, monkeypatch, capsys
     assert list(recorded("small", last="01")) == ["01 a"]
     with pytest.raises(ValueError, match="no row '03'"):
         record("small", board, ["03"])
-    with pytest.raises(FileNotFoundError, match="helpers.experiments other"):
+    with pytest.raises(FileNotFoundError, match="lessons.boards other"):
         recorded("other")
 
 
-@pytest.mark.parametrize("name", experiments.BOARDS)
+@pytest.mark.parametrize("name", BOARDS)
 def test_every_board_is_recorded_whole(name):
-    board, table = experiments.BOARDS[name], recorded(name)
+    board, table = BOARDS[name], recorded(name)
     assert list(table) == list(board.rows) and len(board.seeds) >= 3
     assert len({tuple(scores) for scores in table.values()}) == 1, "rows with different columns"
     for scores in table.values():
@@ -124,7 +127,7 @@ def test_every_board_is_recorded_whole(name):
     [("01 placeholders", "hop", 1), ("07 positions", "hop", 2), ("04 eight heads", "count", 0)],
 )
 def test_the_record_can_be_measured_again(row, task, seed):
-    again = measure_tasks(experiments.bodies.ENCODER[row], seed, tasks=[task])[task]
+    again = measure_tasks(ENCODER[row], seed, tasks=[task])[task]
     assert again == pytest.approx(recorded("encoder")[row][task][seed], abs=0.03)
 
 
@@ -133,7 +136,7 @@ def test_the_record_can_be_measured_again(row, task, seed):
     [("root_of_dk", "d_k = 16", 1), ("tied", "K = V, 2 wide", 0), ("probes", "after layer 1", 2)],
 )
 def test_other_boards_can_be_measured_again(name, row, seed):
-    board = experiments.BOARDS[name]
+    board = BOARDS[name]
     again = board.measure(board.rows[row], seed)
     for column, scores in recorded(name)[row].items():
         assert again[column] == pytest.approx(scores[seed], abs=0.05), column
@@ -153,15 +156,35 @@ def test_what_the_notebooks_say_of_the_rows():
 
 
 def test_command_lists_and_measures(tmp_path, monkeypatch, capsys):
-    experiments.main([])
+    boards.main([])
     assert "encoder: 9 rows, seeds (0, 1, 2), recorded" in capsys.readouterr().out
     monkeypatch.setattr(scoreboard, "RECORDED", tmp_path)
-    monkeypatch.setitem(experiments.BOARDS, "encoder", Board({"a": 1}, lambda row, seed: {"task": 0.5}))
-    experiments.main(["encoder"])
+    small = Board({"a": 1}, lambda row, seed: {"task": 0.5})
+    monkeypatch.setattr(boards, "all_boards", lambda: {"encoder": small})
+    boards.main(["encoder"])
     assert recorded("encoder") == {"a": {"task": [0.5, 0.5, 0.5]}}
 
 
 def test_command_names_a_row_that_is_not_there(capsys):
     with pytest.raises(SystemExit):
-        experiments.main(["encoder", "--rows", "09"])
+        boards.main(["encoder", "--rows", "09"])
     assert "no row '09'" in capsys.readouterr().err
+
+
+def test_what_study_03b_says_of_the_matrices():
+    table = recorded("tied")
+    lowest = lambda row, *tasks: min(min(table[row][task]) for task in tasks)  # noqa: E731
+    highest = lambda row, *tasks: max(max(table[row][task]) for task in tasks)  # noqa: E731
+    ring, pairs = "previous", "reverse"
+    # ".67 to .78 right where three matrices got everything", and "queries twice as long do not help"
+    assert lowest("three matrices", ring, pairs) > 0.995
+    assert (round(lowest("Q = K", ring), 2), round(highest("Q = K", ring), 2)) == (0.67, 0.78)
+    assert mean(table["Q = K, d_k doubled"][ring]) < mean(table["Q = K"][ring])
+    assert highest("Q = K", pairs) < 0.6 and highest("Q = K, d_k doubled", pairs) < 0.6
+    # "reverse comes out at 1.00 with every seed, while previous stays broken. Copy is lost, of course"
+    assert lowest("Q = K, itself hidden", pairs) > 0.995
+    assert highest("Q = K, itself hidden", ring, "copy") < 0.9
+    # "K = V costs nothing at width 64; two wide it fails; three wide it depends on the seed"
+    assert lowest("K = V", ring, pairs, "copy") > 0.995 and lowest("three, 2 wide", ring, pairs) > 0.995
+    assert highest("K = V, 2 wide", ring, pairs) < 0.4
+    assert lowest("K = V, 3 wide", ring) < 0.7 and highest("K = V, 3 wide", ring) > 0.995

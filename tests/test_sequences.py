@@ -5,9 +5,9 @@ import torch
 
 from helpers import checks
 from helpers.data import BOS_ID, EOS_ID
-from helpers.experiments import training as experiments
 from helpers.model import Transformer
-from helpers.scoreboard import (
+from lessons.boards import training_that_is_not_fooled as boards
+from lessons.scoreboard import (
     FIRST_ID,
     SEQUENCE_TASKS,
     fit,
@@ -96,7 +96,7 @@ def test_the_kept_checks_find_the_knocked_out_part(row, check):
     torch.manual_seed(0)
     check(small_transformer(), SRC, TGT)
     with pytest.raises(AssertionError):
-        check(experiments.KNOCKOUTS[row]["make_model"](), SRC, TGT)
+        check(boards.KNOCKOUTS[row]["make_model"](), SRC, TGT)
 
 
 def test_what_the_record_says_of_the_knocked_out_parts():
@@ -115,6 +115,6 @@ def test_what_the_record_says_of_the_knocked_out_parts():
     ("row", "task", "seed"), [("no causal mask", "copy", 1), ("no positions", "sort", 0)]
 )
 def test_the_record_can_be_measured_again(row, task, seed):
-    again = measure_sequences(seed=seed, tasks=[task], **experiments.KNOCKOUTS[row])
+    again = measure_sequences(seed=seed, tasks=[task], **boards.KNOCKOUTS[row])
     for column, score in again.items():
         assert score == pytest.approx(recorded("knockouts")[row][column][seed], abs=0.05), column

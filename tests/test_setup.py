@@ -14,6 +14,7 @@ from tools import source
 
 ROOT = Path(__file__).resolve().parents[1]
 CELL = source.setup_cell(ROOT)
+posix = pytest.mark.skipif(os.name == "nt", reason="Colab is a Linux")
 
 
 def run(code, folder, **environment):
@@ -48,15 +49,34 @@ def test_keeps_the_reader_s_own_wait_policy():
 
 def test_outside_the_series(tmp_path):
     done = run(CELL, tmp_path)
-    assert done.returncode
-    assert done.stderr.endswith("open this inside the series' folder.\n")
+    assert done.returncode and "Ready." not in done.stdout
+    assert "FileNotFoundError: Open this in the folder of the series." in done.stderr
 
 
-def test_another_package_called_helpers_is_loaded(tmp_path):
+def test_another_package_called_helpers_makes_room(tmp_path):
     (tmp_path / "helpers.py").write_text("", encoding="utf-8")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import helpers\n{CELL}"
-    done = run(code, ROOT / "notebooks")
-    assert "Another package called helpers is loaded: restart the kernel" in done.stderr
+    assert run(code, ROOT / "notebooks").stdout == "Ready.\n"
+
+
+def test_the_cell_again_in_the_middle_of_a_notebook():
+    use = """
+from helpers import data, model
+from helpers.model import Transformer
+print(model.Transformer is Transformer)
+"""
+    done = run(CELL + use + CELL + use, ROOT / "notebooks")
+    assert done.stdout == "Ready.\nTrue\nReady.\nTrue\n", done.stderr
+
+
+def test_the_cell_is_short_and_folded():
+    assert len(CELL.splitlines()) <= 12 and CELL.startswith("# @title ")  # a form on Colab has a title
+    cell = next(c for c in source.compose(ROOT, "00_start_here").cells if c.cell_type == "code")
+    assert (
+        cell.source == CELL
+        and cell.metadata["jupyter"]["source_hidden"]
+        and cell.metadata["cellView"] == "form"
+    )
 
 
 def test_another_package_called_helpers_on_the_path_does_not_matter(tmp_path):
@@ -70,7 +90,7 @@ def test_another_package_called_helpers_on_the_path_does_not_matter(tmp_path):
 
 @pytest.fixture
 def colab(tmp_path):
-    """A stand-in for google.colab, a local repository to clone, a pip that writes down what it is asked."""
+    """A stand-in for Colab: its module, a local repository, a pip that writes down what it is asked."""
     stand_in, origin, content = tmp_path / "stand-in", tmp_path / "origin", tmp_path / "content"
     (stand_in / "google" / "colab").mkdir(parents=True)
     (stand_in / "google" / "colab" / "__init__.py").touch()
@@ -86,19 +106,17 @@ def colab(tmp_path):
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "first"]):
         subprocess.run([*git, *command], cwd=origin, check=True)
 
-    def start(code=CELL, **environment):
-        usual = {
-            "PYTHONPATH": str(stand_in),
-            "ASKED": str(tmp_path / "pip.log"),
-            "TRANSFORMER_CONTENT": str(content),
-            "TRANSFORMER_SOURCE": origin.as_uri(),
-        }
-        return run(code, content, **(usual | environment))
+    def start(code=CELL, address=None, **environment):
+        code = code.replace('"/content/', f'"{content}/')
+        code = code.replace(source.repository(ROOT), address or origin.as_uri())
+        usual = {"PYTHONPATH": str(stand_in), "ASKED": str(tmp_path / "pip.log")}
+        return run(f"import google.colab\n{code}", content, **(usual | environment))
 
     start.content, start.origin, start.pip_log = content, origin, tmp_path / "pip.log"
     return start
 
 
+@posix
 def test_colab_clones_once(colab):
     clone = colab.content / "transformer-in-stages"
     for _ in range(2):
@@ -106,28 +124,30 @@ def test_colab_clones_once(colab):
         assert done.stdout == f"Ready.\n{clone}\n", done.stderr
     assert [path.name for path in colab.content.iterdir()] == [clone.name]
     assert not colab.pip_log.exists()  # nothing was missing
-    again = colab(CELL + "\n" + CELL)  # the cell twice in one kernel
+    again = colab(CELL + "\n" + CELL, address="file:///gone")  # twice in one kernel, and offline by now
     assert again.stdout == "Ready.\nReady.\n", again.stderr
 
 
-def test_colab_in_a_running_clone_uses_it(colab):
-    colab()
-    go = f"import os; os.chdir({str(colab.content / 'transformer-in-stages')!r})\n"
-    done = colab(go + CELL, TRANSFORMER_SOURCE="gone")
+@posix
+def test_colab_in_a_copy_of_the_series_uses_it(colab):
+    shutil.copytree(colab.origin, colab.content / "my copy")
+    go = f"import os; os.chdir({str(colab.content / 'my copy')!r})\n"
+    done = colab(go + CELL, address="file:///gone")
     assert done.stdout == "Ready.\n", done.stderr
 
 
+@posix
 def test_colab_clone_that_fails(colab):
-    done = colab(TRANSFORMER_SOURCE=(colab.origin / "gone").as_uri())
-    assert done.stdout == ""
-    assert "Could not fetch file://" in done.stderr and "run this cell again." in done.stderr
+    done = colab(address="file:///gone")
+    assert done.stdout == "" and "On Colab: could not fetch file:///gone." in done.stderr
     assert colab().stdout == "Ready.\n"
 
 
+@posix
 def test_colab_clone_that_stopped_halfway(colab):
-    unfinished = colab.content / "transformer-in-stages.unfinished"
+    unfinished = colab.content / "transformer-in-stages.new"
     (unfinished / "helpers").mkdir(parents=True)
-    (unfinished / "helpers" / "model.py").touch()
+    (unfinished / "helpers" / "setup.py").touch()
     assert colab().stdout == "Ready.\n"
     assert not unfinished.exists()
 
@@ -141,6 +161,7 @@ def hide(*modules):
     )
 
 
+@posix
 def test_colab_installs_what_is_missing_but_never_torch(colab):
     done = colab(hide("sacrebleu", "tokenizers") + CELL)
     assert done.stdout == "Ready.\n", done.stderr
@@ -150,6 +171,7 @@ def test_colab_installs_what_is_missing_but_never_torch(colab):
     assert "torch" not in colab.pip_log.read_text(encoding="utf-8")
 
 
+@posix
 def test_colab_install_that_fails(colab):
     done = colab(hide("sacrebleu") + CELL, ASKED=str(colab.content / "no" / "folder"))
     assert "Could not install sacrebleu. Wait a minute, then run this again." in done.stderr
@@ -171,6 +193,15 @@ def test_old_versions(monkeypatch):
     monkeypatch.setattr(setup, "OLDEST_PYTHON", (4, 0))
     with pytest.raises(RuntimeError, match="This is Python 3.* needs 4.0 or newer"):
         setup.prepare()
+
+
+def test_a_progress_bar_is_seen_in_notebooks_and_leaves_nothing_behind():
+    bar = "import sys\nfrom helpers.setup import progress\nfor _ in progress(range(3)): pass"
+    notebook = "import sys; sys.modules['ipykernel'] = sys\n"
+    for code, quiet, shown in ((bar, "", False), (notebook + bar, "", True), (notebook + bar, "1", False)):
+        done = run(code, ROOT, TRANSFORMER_QUIET=quiet)
+        assert done.returncode == 0 and done.stderr == "" and ("0/3" in done.stdout) is shown, done
+        assert done.stdout.split("\n")[-2:][0].strip() == ""
 
 
 def test_packages_are_those_of_requirements():

@@ -3,7 +3,7 @@
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from helpers.stages import _unmarked, changes_as_html, show_changes, source_of
+from lessons.stages import _unmarked, changes_as_html, show_changes, source_of
 
 CELL = '''
 import torch

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers import train, translate
+from helpers.card import write_card
 from helpers.data import PAD_ID
 from helpers.decoding import greedy_decode, translate_batch
 from helpers.translate import load_translator
@@ -162,7 +163,7 @@ def test_the_shipped_files_are_small_and_have_their_card(tmp_path):
     assert card["scores"]["sacrebleu_lowercase"]["score"] >= 33
     text = (translate.SHIPPED / "CARD.md").read_text(encoding="utf-8")
     assert card["training"]["command"] in text and "non-commercial" in text and "W16-3210" in text
-    train.write_card(tmp_path, card)
+    write_card(tmp_path, card)
     for name in ("CARD.md", "card.json"):
         stored = (translate.SHIPPED / name).read_text(encoding="utf-8")
         assert (tmp_path / name).read_text(encoding="utf-8") == stored

@@ -2,15 +2,16 @@
 
     python -m tools.build                 build all notebooks
     python -m tools.build 01 02_one_word  build these
-    python -m tools.build --refresh       write what needs no execution: text, links, badges, README's table
+    python -m tools.build --refresh       write what needs no execution: text, links, README's table
     python -m tools.build --check         do sources, notebooks and README agree? (nothing is executed)
 
 A build executes the notebook from top to bottom in a fresh kernel and writes `notebooks/NN_name.ipynb`, and
-`notebooks/solutions/NN_name.ipynb` when it has exercises: both, or neither when a cell fails. Building twice
-gives the same bytes. How a source is written stands in `tools/source.py`.
+`notebooks/solutions/NN_name.ipynb` when it has exercises: both, or neither when a cell fails. A study goes to
+`notebooks/studies`. Building twice gives the same bytes. How a source is written stands in `tools/source.py`.
 
-The public address of the series stands in pyproject.toml, as Repository under [project.urls]. After a change
-there, `python -m tools.build --refresh` writes it into every badge, every set-up cell and README.
+The public address of the series stands in pyproject.toml, as Repository under [project.urls], and from there
+goes into every link to Colab, every set-up cell and README. `--refresh` first takes it from git's `origin`,
+when that is on GitHub, and `--refresh ADDRESS` from what you say: a workflow does so on GitHub.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import base64
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -33,6 +35,7 @@ from nbformat import NotebookNode
 from tools.source import (
     METADATA,
     BuildError,
+    checked,
     compose,
     notebook_path,
     read_source,
@@ -80,10 +83,18 @@ def execute(notebook: NotebookNode, folder: Path, label: str) -> None:
         start = "\n".join(f"    {line}" for line in cell.source.splitlines()[:4])
         raise BuildError(f"{label}: code cell {number} (id {cell.id}) failed.\n{start}\n{reason}") from None
     for cell in notebook.cells:
+        describe(cell)
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 output.traceback = shorten(output.traceback)
     notebook.metadata = NotebookNode(json.loads(json.dumps(METADATA)))
+
+
+def describe(cell: NotebookNode) -> None:
+    """Give the figure in a cell's outputs the description that its source has as a note."""
+    for output in cell.get("outputs", []):
+        if "alt" in cell.metadata and "image/png" in output.get("data", {}):
+            output.metadata.setdefault("image/png", {})["alt"] = cell.metadata["alt"]
 
 
 def shorten(traceback: list[str]) -> list[str]:
@@ -160,6 +171,7 @@ def refresh(root: Path, name: str) -> bool:
             return False
         for cell, executed in zip(new, old, strict=True):
             cell.execution_count, cell.outputs = executed.execution_count, executed.outputs
+            describe(cell)
         if write(path, as_text(fresh)):
             print(f"{path.relative_to(root).as_posix()}: text and links refreshed")
     return True
@@ -169,6 +181,20 @@ def _code(cell: NotebookNode) -> tuple:
     """What a cell's output depends on; the set-up cell's address is not part of it."""
     tags = cell.metadata.get("tags", [])
     return (re.sub(r"https://github\.com/[^\"]*", "", cell.source) if "setup" in tags else cell.source, tags)
+
+
+def origin(root: Path) -> str | None:
+    """The address of git's `origin`, when that is on GitHub."""
+    command = ["git", "-C", str(root), "remote", "get-url", "origin"]
+    url = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    place = re.fullmatch(r"(?:\w+://)?(?:[^@/]+@)?github\.com[:/]([^/]+/[^/]+?)(?:\.git)?/?", url)
+    return f"https://github.com/{place[1]}" if place else None
+
+
+def set_address(root: Path, address: str) -> None:
+    """Write the public address into pyproject.toml."""
+    path = root / "pyproject.toml"
+    write(path, path.read_text(encoding="utf-8").replace(f'"{repository(root)}"', f'"{checked(address)}"'))
 
 
 def readme_pictures(root: Path) -> dict[Path, bytes]:
@@ -191,7 +217,9 @@ def readme_with_table(root: Path) -> str:
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if text.count(TABLE_BEGIN) != 1 or text.count(TABLE_END) != 1:
         raise BuildError(f"README.md needs the lines `{TABLE_BEGIN}` and `{TABLE_END}` round the table.")
-    text = re.sub(r"(?m)^git clone \S+$", f"git clone {repository(root)}", text)
+    address = repository(root)
+    clone = f"git clone {address}\ncd {address.split('/')[-1]}\n"
+    text = re.sub(r"(?m)^git clone \S+\ncd \S+\n", clone, text)
     before, rest = text.split(TABLE_BEGIN)
     after = rest.split(TABLE_END)[1]
     return f"{before}{TABLE_BEGIN}\n{table(root, 'notebooks/')}\n{TABLE_END}{after}"
@@ -255,9 +283,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     as_written = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m tools.build", description=__doc__, formatter_class=as_written)
     parser.add_argument("names", nargs="*", help="notebooks, as 01 or 01_outline; all when left out")
-    parser.add_argument(
-        "--refresh", "--readme", action="store_true", help="text, links, tables; no execution"
-    )
+    parser.add_argument("--refresh", nargs="?", const="", metavar="ADDRESS", help="text, links; no execution")
     parser.add_argument("--check", action="store_true", help="say where sources, notebooks, README disagree")
     options = parser.parse_args(arguments)
     try:
@@ -265,10 +291,11 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             lines = differences(root)
             print("\n".join(lines) or "Sources, notebooks and README agree.")
             return bool(lines)
-        chosen = select(root, options.names)
-        if not options.refresh:
-            for name in chosen:
+        if options.refresh is None:
+            for name in select(root, options.names):
                 build(root, name)
+        elif address := options.refresh or origin(root):
+            set_address(root, address)
         complete = True
         for name in source_names(root):
             if not refresh(root, name):
@@ -281,7 +308,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         for path, picture in readme_pictures(root).items():
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(picture)
-        return 0 if complete or not options.refresh else 1
+        return 0 if complete or options.refresh is None else 1
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,33 +1,12 @@
-# Set-up. Run this cell first: it finds the folder of the series, or fetches it when you are on Colab.
-import os
-import shutil
-import subprocess
-import sys
+# @title Set-up: run this cell first. It finds the folder of the series, or fetches it on Colab.
+import os, sys
 from pathlib import Path
-
-
-def series_folder():
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "helpers" / "model.py").exists():
-            return folder
-    try:
-        import google.colab  # noqa: F401
-    except ImportError:
-        raise FileNotFoundError("No helpers folder here: open this inside the series' folder.") from None
-    clone = Path(os.environ.get("TRANSFORMER_CONTENT", "/content")) / "transformer-in-stages"
-    if not clone.exists():
-        source = os.environ.get("TRANSFORMER_SOURCE", "{{repository}}")
-        unfinished = clone.with_name(clone.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if subprocess.run(["git", "clone", "--quiet", "--depth", "1", source, str(unfinished)]).returncode:
-            raise ConnectionError(f"Could not fetch {source}. Wait a minute, then run this cell again.")
-        unfinished.rename(clone)
-    return clone
-
-
-sys.path.insert(0, str(series_folder()))
-try:
-    from helpers.setup import prepare
-except ImportError:
-    raise ImportError("Another package called helpers is loaded: restart the kernel, start here.") from None
+series, source = Path("/content/transformer-in-stages"), "{{repository}}"
+fetch = f"rm -rf {series}.new && git clone -q --depth 1 {source} {series}.new && mv {series}.new {series}"
+series = next((p for p in (Path.cwd(), *Path.cwd().parents) if (p / "helpers/setup.py").exists()), series)
+if not series.exists() and os.system(fetch if "google.colab" in sys.modules else "exit 1"):
+    raise FileNotFoundError(f"Open this in the folder of the series. On Colab: could not fetch {source}.")
+sys.modules.pop("helpers", None)  # another package of this name makes room
+sys.path.insert(0, str(series))
+from helpers.setup import prepare
 prepare()

@@ -1,7 +1,8 @@
 """From the text sources in notebooks/src to notebooks without outputs.
 
-A source is `notebooks/src/NN_name.py` in jupytext's percent format. `compose` turns it into the learner's
-notebook or the solved one. Besides ordinary cells a source holds:
+A source is `notebooks/src/NN_name.py` (a lesson) or `notebooks/src/studies/NNx_name.py` (a study of lesson
+NN) in jupytext's percent format. `compose` turns it into the learner's notebook or the solved one. Besides
+ordinary cells a source holds:
 
 - The **card**, its first cell, which feeds the table of notebooks and does not appear in the notebook:
 
@@ -9,11 +10,14 @@ notebook or the solved one. Besides ordinary cells a source holds:
       # built: six encoders and six decoders made of placeholders
       # questions: What goes in, and what comes out? Which parts are still empty?
 
-  `built` and `questions` are both needed; a line without a key goes on with the line above.
+  A lesson needs both, a study `questions` alone; a line without a key goes on with the line above.
 - The **set-up cell**, a code cell tagged `setup` that holds the line `# SETUP` and nothing else.
-- **Marks** in Markdown cells: `{{badge}}` (the Colab badge), `{{next}}` (a link to the next notebook that
-  exists), `{{time}}` (the run time that the build measured, as in "under 30 s"), `{{table}}` (the table of
-  all notebooks).
+- **Notes** at the top of a code cell, which move into its metadata: `# alt: ...` describes its figure to
+  readers who cannot see it, and `# not compared: ...` is the reason for a tag that nbval obeys. A note goes
+  on in comments that are indented by two more spaces.
+- **Marks** in Markdown cells: `{{badge}}` (the link to Colab), `{{next}}` (a link to the next lesson that
+  exists), `{{lesson}}` (from a study back to its lesson), `{{time}}` (the run time that the build measured,
+  as in "under 30 s"), `{{table}}` (the table of all notebooks).
 - **Solutions** between `### BEGIN SOLUTION` and `### END SOLUTION`. The learner finds a placeholder instead,
   which runs: `name = ...` for each name that the solution assigns, or `return ...` where it returns.
 """
@@ -31,12 +35,13 @@ import jupytext
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
-BADGE_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+NOTES = ("alt", "not compared")  # what the comments at the top of a code cell may say
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # for JupyterLab and VS Code, and for Colab
 
 
 class BuildError(Exception):
@@ -58,19 +63,28 @@ class Source:
 
 
 def source_names(root: Path) -> list[str]:
-    """The names of all sources, in order: `["00_start_here", "01_outline", ...]`."""
-    return sorted(path.stem for path in (root / "notebooks" / "src").glob("[0-9][0-9]_*.py"))
+    """The names of all sources, each lesson before its studies: `["03_many_words", "03b_why...", ...]`."""
+    return sorted(path.stem for path in (root / "notebooks" / "src").rglob("[0-9][0-9]*_*.py"))
+
+
+def is_study(name: str) -> bool:
+    """Whether a name is a study's, such as `03b_why_three_matrices`."""
+    return re.match(r"\d\d[a-z]_", name) is not None
+
+
+def folder_of(name: str) -> str:
+    """The folder that a lesson or a study has within `notebooks` and `notebooks/src`."""
+    return "studies" if is_study(name) else ""
 
 
 def notebook_path(root: Path, name: str, solved: bool = False) -> Path:
     """Where the build writes the notebook."""
-    folder = root / "notebooks" / "solutions" if solved else root / "notebooks"
-    return folder / f"{name}.ipynb"
+    return root / "notebooks" / ("solutions" if solved else folder_of(name)) / f"{name}.ipynb"
 
 
 def read_source(root: Path, name: str) -> Source:
-    """Read `notebooks/src/<name>.py`; the cells get the ids and metadata that they have in the notebook."""
-    path = root / "notebooks" / "src" / f"{name}.py"
+    """Read the source of a notebook; the cells get the ids and metadata that they have in the notebook."""
+    path = root / "notebooks" / "src" / folder_of(name) / f"{name}.py"
     source = Source(name)
     taken: dict[str, int] = {}
     for cell in jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells:
@@ -79,6 +93,9 @@ def read_source(root: Path, name: str) -> Source:
             source.card = _read_card(cell.source, name)
             continue
         cell.metadata = NotebookNode({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            cell.source, notes = take_notes(cell.source)
+            cell.metadata |= notes | (FOLDED if "setup" in tags else {})
         digest = hashlib.sha256((cell.cell_type + cell.source).encode("utf-8")).hexdigest()[:8]
         taken[digest] = taken.get(digest, 0) + 1
         cell.id = digest if taken[digest] == 1 else f"{digest}-{taken[digest]}"
@@ -89,7 +106,20 @@ def read_source(root: Path, name: str) -> Source:
         source.cells.append(cell)
     if not source.card or not source.title:
         raise BuildError(f"{name}: a source starts with a card (see tools/source.py) and a `# Title`.")
+    if is_study(name) and source.has_exercises:
+        raise BuildError(f"{name}: the exercise of a study is open, without a {BEGIN!r}.")
     return source
+
+
+def take_notes(code: str) -> tuple[str, dict[str, str]]:
+    """Split the notes off the top of a code cell: its code, and {name of the note: text}."""
+    lines, notes, key = code.split("\n"), {}, ""
+    while lines and (match := re.match(rf"# (?:({'|'.join(NOTES)}): |  (?=\S))(.*)", lines[0])):
+        if not (key := match[1] or key):
+            break
+        notes[key] = f"{notes.get(key, '')} {match[2]}".strip()
+        del lines[0]
+    return "\n".join(lines), notes
 
 
 def _read_card(text: str, name: str) -> dict[str, str]:
@@ -100,8 +130,10 @@ def _read_card(text: str, name: str) -> dict[str, str]:
         if match := re.match(r"([a-z]+): *(.*)", line):
             key, line = match.groups()
         card[key] = f"{card.get(key, '')} {line}".strip()
-    if set(card) != {"built", "questions"}:
-        raise BuildError(f"{name}: the card needs `built: ...` and `questions: ...`, it has {list(card)}.")
+    needed = {"questions"} if is_study(name) else {"built", "questions"}
+    if set(card) != needed:
+        wanted = " and ".join(f"`{key}: ...`" for key in sorted(needed))
+        raise BuildError(f"{name}: the card needs {wanted}, it has {list(card)}.")
     return card
 
 
@@ -112,22 +144,35 @@ def repository(root: Path) -> str:
         address = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
     except (FileNotFoundError, KeyError):
         raise BuildError(f"{path} must give the public address as Repository under [project.urls].") from None
-    address = address.rstrip("/").removesuffix(".git")
-    if not re.fullmatch(r"https://github\.com/[^/]+/[^/]+", address):
-        raise BuildError(f"Repository in {path} is {address!r}; expected https://github.com/OWNER/NAME.")
-    return address
+    return checked(address)
+
+
+def checked(address: str) -> str:
+    """The address without an ending; an error when it is not a repository on GitHub."""
+    plain = address.rstrip("/").removesuffix(".git")
+    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", plain):
+        raise BuildError(f"the Repository's address is {address!r}; expected https://github.com/OWNER/NAME.")
+    return plain
 
 
 def badge(root: Path, name: str, solved: bool = False) -> str:
-    """The Markdown badge that opens the notebook on Colab."""
+    """The Markdown link that opens the notebook on Colab: words, since a picture is broken offline."""
     place = notebook_path(Path(), name, solved).as_posix()
     address = repository(root).replace("https://github.com", "https://colab.research.google.com/github")
-    return f"[![Open in Colab]({BADGE_IMAGE})]({address}/blob/main/{place})"
+    return f"[Open in Colab]({address}/blob/main/{place})"
+
+
+def lesson_of(root: Path, name: str) -> str:
+    """A link from a study to its lesson."""
+    for lesson in source_names(root):
+        if not is_study(lesson) and lesson[:2] == name[:2]:
+            return f"[{read_source(root, lesson).title}](../{lesson}.ipynb)"
+    raise BuildError(f"{name}: there is no lesson {name[:2]} for this study.")
 
 
 def next_link(root: Path, name: str) -> str:
-    """A sentence that leads on from notebook `name`."""
-    later = [other for other in source_names(root) if other > name]
+    """A sentence that leads on from lesson `name`."""
+    later = [other for other in source_names(root) if other > name and not is_study(other)]
     if not later:
         return "The next notebook is still to come."
     return f"Next: [{read_source(root, later[0]).title}]({later[0]}.ipynb)."
@@ -152,8 +197,9 @@ def table(root: Path, folder: str = "") -> str:
     lines = ["| Notebook | What is built | Run time | Questions it answers | |", "|---|---|---|---|---|"]
     for name in source_names(root):
         source = read_source(root, name)
-        built, questions = (source.card[key].replace("|", "\\|") for key in ("built", "questions"))
-        link = f"[{source.title}]({folder}{name}.ipynb)"
+        built, questions = (source.card.get(key, "").replace("|", "\\|") for key in ("built", "questions"))
+        place = notebook_path(Path(), name).relative_to("notebooks").as_posix()
+        link = f"{'↳ Study ' if is_study(name) else ''}[{source.title}]({folder}{place})"
         lines.append(f"| {link} | {built} | {run_time(root, name)} | {questions} | {badge(root, name)} |")
     return "\n".join(lines)
 
@@ -170,6 +216,7 @@ def compose(root: Path, name: str, solved: bool = False) -> NotebookNode:
     marks = {
         "badge": lambda: badge(root, name, solved),
         "next": lambda: next_link(root, name),
+        "lesson": lambda: lesson_of(root, name),
         "time": lambda: run_time(root, name),
         "table": lambda: table(root),
     }

@@ -30,11 +30,12 @@ import sys
 import torch
 from torch import nn
 
-from helpers import checks, plots
+from helpers import plots
 from helpers.data import BOS_ID, EOS_ID
 from helpers.decoding import greedy_decode
 from helpers.model import record_attention
 from helpers.translate import SHIPPED, load_translator
+from lessons.exercises import start_here as check
 
 # %% [markdown]
 # ## Is everything here?
@@ -58,13 +59,7 @@ assert all(needed.values()), "Install what is missing: see README.md, then resta
 # This is the whole model. You will see this picture at the top of every notebook.
 
 # %%
-plots.show(
-    plots.block_diagram(title="You are here: the start"),
-    "Block diagram of the Transformer. Left: the source sentence goes up through embedding, positions "
-    "and six encoder layers. Right: the translation so far goes up through embedding, positions and six "
-    "decoder layers to the next word. An arrow called memory leads from the encoder to the "
-    "cross-attention of the decoder. All parts are placeholders.",
-)
+plots.show(plots.block_diagram(title="You are here: the start"))
 
 # %% [markdown]
 # Read it from the bottom up. On the left the **encoder** takes in the German sentence. On the right the
@@ -237,8 +232,7 @@ fig = plots.attention_map(
     query_label="token being predicted",
     key_label="token of the source",
 )
-alt = "Attention map: each English token has a row, most content words are dark at their German word."
-plots.show(fig, alt)
+plots.show(fig)
 
 # %% [markdown]
 # Read it row by row. Each row sums to 1, and a dark cell is a large weight. Most words that carry meaning
@@ -437,9 +431,13 @@ assert weights[2] == 0 and torch.isclose(weights.sum(), torch.tensor(1.0))
 # output, and ends with a check: an `assert` that fails when the claim is wrong.
 #
 # **Tags.** A cell can carry tags; JupyterLab shows them under *Property Inspector*, the gears on the right.
-# `final` marks a definition that later notebooks import from `helpers`. `raises-exception` marks a cell
-# that fails on purpose; where Run All stops at such a cell, go on with the one below. `nbval-ignore-output`
-# marks a cell whose output differs from run to run. `exercise` marks your turn.
+# `final` marks a definition that later notebooks import, most of them from `helpers/model.py`.
+# `raises-exception` marks a cell that fails on purpose; where Run All stops at such a cell, go on with the
+# one below. `nbval-ignore-output` marks a cell whose output differs from run to run. `exercise` marks your
+# turn.
+#
+# **Studies.** A line that begins with *Going deeper* leads to a study: one question, settled with more
+# evidence than a lesson has time for. The answer stands beside the link, so you need not leave the path.
 #
 # **Exercises.** Replace `...` by your answer and run the cell. It prints *Passed*, *Not done yet*, or the
 # likely mistake. An exercise that you leave out stops nothing. Solutions are in `notebooks/solutions`.
@@ -469,7 +467,7 @@ assert weights[2] == 0 and torch.isclose(weights.sum(), torch.tensor(1.0))
 shape = (2, 3, 4)
 ### END SOLUTION
 
-checks.broadcast_shape(shape)
+check.broadcast_shape(shape)
 
 # %% [markdown]
 # ### Exercise 2: sentences as shapes
@@ -485,7 +483,7 @@ vectors_shape = (2, 7, 512)
 weights_shape = (2, 8, 5, 7)
 ### END SOLUTION
 
-checks.sentence_shapes([ids_shape, vectors_shape, weights_shape])
+check.sentence_shapes([ids_shape, vectors_shape, weights_shape])
 
 # %% [markdown]
 # ### Exercise 3: average over the words
@@ -500,7 +498,7 @@ def mean_over_words(x):
     ### END SOLUTION
 
 
-checks.mean_over_words(mean_over_words)
+check.mean_over_words(mean_over_words)
 
 # %% [markdown]
 # ### Exercise 4: a module with parameters of its own
@@ -524,7 +522,7 @@ class ScaleAndShift(nn.Module):
         ### END SOLUTION
 
 
-checks.scale_and_shift(ScaleAndShift)
+check.scale_and_shift(ScaleAndShift)
 
 # %% [markdown]
 # ## References

@@ -24,7 +24,9 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from helpers import checks, plots, scoreboard
+from helpers import plots
+from lessons import scoreboard
+from lessons.exercises import outline as check
 
 # %% [markdown]
 # ## You are here
@@ -33,11 +35,7 @@ from helpers import checks, plots, scoreboard
 
 # %%
 fig = plots.block_diagram(today=["encoder_stack", "decoder_stack"], title="01: the two towers, still empty")
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. Every part is hatched grey, a placeholder. The frames of the "
-    "encoder stack and the decoder stack are outlined as today's work.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Every box is hatched: nothing inside the towers works yet. The two frames have a thick outline, so they
@@ -323,7 +321,7 @@ decoder_v4(target_vectors, memory_vectors)
 #
 # ## The outline as modules
 #
-# Four small classes are the final form of the outline. The same definitions are in `helpers/outline.py`,
+# Four small classes are the final form of the outline. The same definitions are in `lessons/outline.py`,
 # and the later notebooks import them from there.
 #
 # The first is the placeholder of cross-attention. It takes the memory, and ignores it.
@@ -549,24 +547,23 @@ assert chance["copy"] == 1.0 and chance["reverse"] < 0.2, "copy needs no neighbo
 # is the share of symbols that it gets right.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: accuracies of models trained here
 live = scoreboard.measure_tasks(lambda: EncoderOutline(64))
 print({name: round(share, 2) for name, share in live.items()})
 
 # %% [markdown]
 # One training proves little: another start gives another number. So all rows have also been trained with
 # three seeds each (a seed fixes the random start and the sentences), by the command
-# `python -m helpers.experiments encoder`. The figure shows the mean, and below it the lowest and the highest
+# `python -m lessons.boards encoder`. The figure shows the mean, and below it the lowest and the highest
 # of the three. Look at the columns where the placeholders stay at the best guess.
 
 # %%
+# alt: Heat map of accuracies with three rows: the best guess from the symbol, the recorded placeholders,
+#   and the placeholders trained just now. Copy is 1.00 in all rows. In the five other tasks the placeholders
+#   are as good as the best guess.
 recorded = scoreboard.recorded("encoder", last="01")
-fig = plots.scoreboard(recorded, live=live, chance=chance, title="The scoreboard after notebook 01")
-plots.show(
-    fig,
-    alt="Heat map of accuracies with three rows: the best guess from the symbol, the recorded placeholders, "
-    "and the placeholders trained just now. Copy is 1.00 in all rows. In the five other tasks the "
-    "placeholders are as good as the best guess.",
-)
+fig = plots.board(recorded, live=live, chance=chance, title="The scoreboard after notebook 01")
+plots.show(fig)
 
 # %% [markdown]
 # The placeholders copy, and that is all. In every other column they do about what the best guess does,
@@ -610,7 +607,7 @@ print("six tasks, and the placeholders do as well as the best guess in each of t
 n_parameters = 512 * 64 + 64
 ### END SOLUTION
 
-checks.linear_parameters(n_parameters)
+check.linear_parameters(n_parameters)
 
 # %% [markdown]
 # **2. Predict.** `model = TransformerOutline()` gets a source of 7 words and a target of 4 words, each of
@@ -621,7 +618,7 @@ checks.linear_parameters(n_parameters)
 output_shape = (4, 512)
 ### END SOLUTION
 
-checks.outline_shape(output_shape)
+check.outline_shape(output_shape)
 
 # %% [markdown]
 # **3. Implement.** Write the chain of encoders as a loop. `blocks` is a list of functions. The first one
@@ -636,7 +633,7 @@ def run_chain(blocks, words):
     ### END SOLUTION
 
 
-checks.run_chain(run_chain)
+check.run_chain(run_chain)
 
 # %% [markdown]
 # **4. Implement.** Return six *different* linear layers of width `d_model` in an `nn.ModuleList`.
@@ -648,7 +645,7 @@ def six_layers(d_model):
     ### END SOLUTION
 
 
-checks.six_layers(six_layers)
+check.six_layers(six_layers)
 
 # %% [markdown]
 # **5. Find out.** `double` is a linear layer for 2 numbers that doubles both and adds nothing. Write its
@@ -662,7 +659,7 @@ double_bias = [0, 0]
 ten_layers = 1024
 ### END SOLUTION
 
-checks.doubling([double_weight, double_bias, ten_layers])
+check.doubling([double_weight, double_bias, ten_layers])
 
 # %% [markdown]
 # ## References

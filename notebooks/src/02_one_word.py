@@ -26,8 +26,10 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, plots, scoreboard
-from helpers.outline import SelfAttention, TransformerOutline  # built in 03 and 01
+from helpers import plots
+from lessons import scoreboard
+from lessons.exercises import one_word as check
+from lessons.outline import SelfAttention, TransformerOutline  # built in 03 and 01
 
 # %% [markdown]
 # ## You are here
@@ -38,11 +40,7 @@ fig = plots.block_diagram(
     today=["encoder_self_attention"],
     title="02: inside self-attention",
 )
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. The frames of the two stacks are drawn in black. All parts "
-    "inside are hatched placeholders. The encoder's self-attention is outlined as today's work.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # The frames of the two towers are drawn in black now: 01 has built them. Every part inside is still
@@ -313,7 +311,7 @@ assert weights.argmax() == 1 and torch.isclose(weights.sum(), torch.tensor(1.0))
 # in the last digit.)
 #
 # That is attention for one word. Here it is as a function, in its final form. The same definition is in
-# `helpers/outline.py`.
+# `lessons/outline.py`.
 
 # %% tags=["final"]
 def attend(query, keys, values):
@@ -359,6 +357,8 @@ assert moved > 0.1, "a word that looks at the others must notice a change"
 # that it looks at. Look for the darkest field of each row.
 
 # %%
+# alt: Heat map of the attention weights of der, Hund and bellt. The darkest field of the row of der is at
+#   Hund, those of the rows of Hund and bellt are at der.
 def all_weights(words, W_Q, W_K):
     keys = [word @ W_K for word in words]
     return torch.stack([attend(word @ W_Q, keys, keys)[1] for word in words])  # (S, S)
@@ -366,11 +366,7 @@ def all_weights(words, W_Q, W_K):
 
 weights = all_weights(words, small_W_Q, small_W_K)  # (S, S)
 fig = plots.attention_map(weights, names, names, title="Attention weights of three words")
-plots.show(
-    fig,
-    alt="Heat map of the attention weights of der, Hund and bellt. The darkest field of the row of der is at "
-    "Hund, those of the rows of Hund and bellt are at der.",
-)
+plots.show(fig)
 print("rows add up to   ", [round(number, 2) for number in weights.sum(dim=1).tolist()])
 print("columns add up to", [round(number, 2) for number in weights.sum(dim=0).tolist()])
 assert weights.argmax(dim=1).tolist() == [1, 0, 0], "der looks at Hund, Hund and bellt look at der"
@@ -407,16 +403,14 @@ for name, divisor in divisors.items():
 # mix, or five equal ones.
 
 # %%
+# alt: Three heat maps of attention weights over five words. With randn each row has one weight of 1 and
+#   four of 0. With randn divided by the root of 512 the weights are mixed. With randn divided by 100 all
+#   weights are close to 0.2.
 fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.9), layout="constrained")
 numbers = ["1", "2", "3", "4", "5"]
 for ax, (name, weights) in zip(axes, maps.items(), strict=True):
     plots.attention_map(weights, numbers, numbers, ax=ax, title=name, bar=name == "randn / 100")
-plots.show(
-    fig,
-    alt="Three heat maps of attention weights over five words. With randn each row has one weight of 1 and "
-    "four of 0. With randn divided by the root of 512 the weights are mixed. With randn divided by 100 all "
-    "weights are close to 0.2.",
-)
+plots.show(fig)
 largest = {name: weights.max(dim=1).values.mean().item() for name, weights in maps.items()}
 print("mean of the largest weight in each row:", {name: round(weight, 2) for name, weight in largest.items()})
 
@@ -516,6 +510,7 @@ assert n_parameters == 0, "the fault: PyTorch finds none of the three matrices"
 # learn.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: accuracies of models trained here
 live = scoreboard.measure_tasks(lambda: SelfAttention(64, 64, 64).requires_grad_(False))
 print({name: round(share, 2) for name, share in live.items()})
 
@@ -524,15 +519,13 @@ print({name: round(share, 2) for name, share in live.items()})
 # three seeds differ?
 
 # %%
+# alt: Heat map of accuracies with four rows: the best guess, the placeholders of 01, attention that is not
+#   trained, and the same trained just now. Count rises from .39 to about .45 and reverse from .12 to about
+#   .34. Copy falls a little below 1.00. The other tasks stay at the best guess.
 recorded = scoreboard.recorded("encoder", last="02")
 chance = {name: scoreboard.chance(task) for name, task in scoreboard.TASKS.items()}
-fig = plots.scoreboard(recorded, live=live, chance=chance, title="The scoreboard after notebook 02")
-plots.show(
-    fig,
-    alt="Heat map of accuracies with four rows: the best guess, the placeholders of 01, attention that is "
-    "not trained, and the same trained just now. Count rises from .39 to about .45 and reverse from .12 to "
-    "about .34. Copy falls a little below 1.00. The other tasks stay at the best guess.",
-)
+fig = plots.board(recorded, live=live, chance=chance, title="The scoreboard after notebook 02")
+plots.show(fig)
 
 # %% [markdown]
 # Both rose, `count` by a little and `reverse` by a lot. `copy` has lost a little, because a word's own symbol
@@ -587,7 +580,7 @@ assert all(abs(share - best_guess) < 0.03 for share in after["reverse"]), "all t
 fourth_word_weights = [0.50, 0.25, 0.25]
 ### END SOLUTION
 
-checks.weights_on_paper(fourth_word_weights)
+check.weights_on_paper(fourth_word_weights)
 
 # %% [markdown]
 # **2. Implement.** Write the softmax of a vector so that it also survives a score of 1000. Write it
@@ -601,7 +594,7 @@ def my_softmax(scores):
     ### END SOLUTION
 
 
-checks.stable_softmax(my_softmax)
+check.stable_softmax(my_softmax)
 
 # %% [markdown]
 # **3. Implement.** Return the output `(dv,)` of one word, and nothing else: a query `(dk,)` looks at keys
@@ -616,7 +609,7 @@ def my_attend(query, keys, values):
     ### END SOLUTION
 
 
-checks.one_word_attention(my_attend)
+check.one_word_attention(my_attend)
 
 # %% [markdown]
 # **4. Steer it.** `der` looks mostly at `Hund`. Change *one* entry of `small_W_K` so that the largest
@@ -628,7 +621,7 @@ checks.one_word_attention(my_attend)
 row, column, number = 2, 0, 5.0
 ### END SOLUTION
 
-checks.steer_attention([row, column, number])
+check.steer_attention([row, column, number])
 
 # %% [markdown]
 # **5. Write the check yourself.** `attention` is a function from words `(S, D)` to outputs `(S, D)`. Return
@@ -643,7 +636,7 @@ def looks_at_others(attention, words):
     ### END SOLUTION
 
 
-checks.looks_at_others(looks_at_others)
+check.looks_at_others(looks_at_others)
 
 # %% [markdown]
 # ## References

@@ -1,7 +1,7 @@
 # %% [raw] tags=["card"]
 # built: one attention head for whole sentences and batches, as a layer that can be trained
-# questions: Why divide by the root of d_k? Is it d_k or d_model? Why three matrices?
-# Does attention know the order of the words?
+# questions: Why divide by the root of d_k? Is it d_k or d_model? Does attention know the order of the words?
+# What does a trained head look at?
 
 # %% [markdown]
 # # 03 - Many words
@@ -9,8 +9,8 @@
 # {{badge}}
 #
 # You turn the loop over words into three matrix products, and the matrices into a layer that can be
-# trained. On the way you measure why scores are divided by $\sqrt{d_k}$, and what happens with fewer than
-# three matrices. Two mistakes are waiting: matrices that no training can find, and a softmax that is right
+# trained. On the way you measure why scores are divided by $\sqrt{d_k}$, and at the end you watch a trained
+# head look back. Two mistakes are waiting: matrices that no training can find, and a softmax that is right
 # for one sentence and wrong for two.
 #
 # - **You need**: queries, keys, values and `self_attention_loop` from [02 - One word](02_one_word.ipynb).
@@ -26,11 +26,13 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, plots, scoreboard, stages
+from helpers import plots
 from helpers.arguments import check_mask
-from helpers.experiments import many_words as experiments
 from helpers.model import eval_mode
-from helpers.outline import TransformerOutline, self_attention_loop  # built in 01 and 02
+from lessons import scoreboard, stages
+from lessons.boards import many_words as boards
+from lessons.exercises import many_words as check
+from lessons.outline import TransformerOutline, self_attention_loop  # built in 01 and 02
 
 # %% [markdown]
 # ## You are here
@@ -41,11 +43,7 @@ fig = plots.block_diagram(
     today=["encoder_self_attention"],
     title="03: self-attention for all words at once",
 )
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. The frames of the two stacks are drawn in black, all parts "
-    "inside are hatched placeholders. The encoder's self-attention is outlined as today's work.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # The same part as last time is outlined: the self-attention of the encoder. The loop of 02 gives the right
@@ -78,7 +76,6 @@ assert dots[0].tolist() == [1, 2, 1], "the row of der, as in 02"
 # %% [markdown]
 # Row $i$ belongs to the word that asks, column $j$ to the word that answers. The row of `der` is the one
 # you know from 02. The table is not symmetric: `der` finds `Hund` with 2, `Hund` finds `der` with 4.
-# Remember that for later today.
 #
 # Attention from this table takes three steps: divide by $\sqrt{d_k}$, apply the softmax to each row, mix
 # the values. The versions count on from 02, which had version 1.
@@ -279,6 +276,9 @@ for name, rows in measured.items():
 # The figure shows the same numbers. Look at which of the two lines stays flat when $d_k$ grows.
 
 # %%
+# alt: Three line plots against d_k from 16 to 1024. Without division the spread of the scores grows from 4
+#   to 32, the largest weight rises towards 1, and the gradient falls towards 0. With division all three
+#   lines are flat: spread 1, largest weight 0.36, gradient 0.22.
 fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.8), layout="constrained")
 titles = ["spread of the scores", "largest weight", "gradient"]
 for index, (ax, title) in enumerate(zip(axes, titles, strict=True)):
@@ -292,12 +292,7 @@ for index, (ax, title) in enumerate(zip(axes, titles, strict=True)):
     ax.set_ylim(bottom=0)
     ax.tick_params(labelsize=12)
 axes[0].legend(fontsize=12)
-plots.show(
-    fig,
-    alt="Three line plots against d_k from 16 to 1024. Without division the spread of the scores grows from "
-    "4 to 32, the largest weight rises towards 1, and the gradient falls towards 0. With division all three "
-    "lines are flat: spread 1, largest weight 0.36, gradient 0.22.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Without division, the spread doubles whenever $d_k$ becomes four times as large. It is $\sqrt{d_k}$. The
@@ -521,20 +516,19 @@ assert torch.allclose(batch_scores.softmax(dim=-1).sum(dim=-1), torch.ones(2, 3)
 #
 # Would the accuracy of a trained model have shown the mistake? (A class short of time may skip this.) Both
 # versions were trained on the tasks of the scoreboard, with three seeds
-# (`python -m helpers.experiments wrong_axis` measures it again). The figure shows the three tasks that need
+# (`python -m lessons.boards wrong_axis` measures it again). The figure shows the three tasks that need
 # no places. The last row is the wrong version, trained here with one seed. Compare the rows of each column,
 # and look at how far the three seeds lie apart.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Both versions copy. On count and odd the seeds over queries lie on both sides of those over keys.
+# not compared: accuracies of models trained here
 wrong = scoreboard.measure_tasks(lambda: SelfAttentionV3(64, 64, 64), tasks=("copy", "count", "odd"))
 both = scoreboard.recorded("wrong_axis")
 table = {row: {name: scores[name] for name in wrong} for row, scores in both.items()}
 guess = {name: scoreboard.chance(scoreboard.TASKS[name]) for name in wrong}
-fig = plots.scoreboard(table, live=wrong, chance=guess, title="Does accuracy show the wrong axis?")
-plots.show(
-    fig,
-    alt="Both versions copy. On count and odd the seeds over queries lie on both sides of those over keys.",
-)
+fig = plots.board(table, live=wrong, chance=guess, title="Does accuracy show the wrong axis?")
+plots.show(fig)
 
 # %% [markdown]
 # It would not. On copy the two are alike. On count and odd the three seeds of the wrong version lie on both
@@ -635,20 +629,19 @@ assert moved > 1e-6 and same, "the whole encoder should look around, and keep se
 # ## Does the root matter in training?
 #
 # With random numbers, the division kept the gradient from fading. Does it also help a head that is trained?
-# One head learned to count, with and without the division, at four widths (`python -m helpers.experiments
+# One head learned to count, with and without the division, at four widths (`python -m lessons.boards
 # root_of_dk`). The live row is $d_k = 64$. Compare the two columns of each row, and each with the best
 # guess.
 
 # %% tags=["nbval-ignore-output"]
-root_live = experiments.with_and_without_root(64, seed=0)
+# alt: Best guess .39. Divided: about .49 up to d_k 256, .41 at 1024. Not divided: .45 at 16, then .40.
+# not compared: accuracies of models trained here
+root_live = boards.with_and_without_root(64, seed=0)
 root_board = scoreboard.recorded("root_of_dk")
 guess_count = scoreboard.chance(scoreboard.TASKS["count"])
 both_guess = dict.fromkeys(root_live, guess_count)
-fig = plots.scoreboard(root_board, live=root_live, chance=both_guess, title="Accuracy on count, 400 steps")
-plots.show(
-    fig,
-    alt="Best guess .39. Divided: about .49 up to d_k 256, .41 at 1024. Not divided: .45 at 16, then .40.",
-)
+fig = plots.board(root_board, live=root_live, chance=both_guess, title="Accuracy on count, 400 steps")
+plots.show(fig)
 
 # %% [markdown]
 # At 16, 64 and 256 every seed with division beats every seed without. From 64 on, the head without division
@@ -668,154 +661,57 @@ assert max(root_board["d_k = 1024"]["divided"]) < guess_count + 0.04, "at 1024 t
 assert root_live["divided"] > root_live["not divided"] + 0.02, "live: the division should help at 64"
 
 # %% [markdown]
-# ## Why three matrices?
+# ## What does a trained head look at?
 #
-# Could one matrix make both queries and keys? Then a query *is* a key. Try it on the hand-written words and
-# look at the table of dot products.
+# Eight words stand in a ring, and each must name the one before it, the first one the last. Call the task
+# **previous**. Attention does not know where a word stands, so each place gets a vector of its own that is
+# added to its word. It is borrowed here and opened in 07. Before you run the cell: where must place 5 look?
 
 # %%
-tied = (words @ small_W_Q) @ (words @ small_W_Q).T  # (S, S)
-for name, row in zip(names, tied.tolist(), strict=True):
-    print(f"{name:5} {row}")
-print("symmetric:", torch.equal(tied, tied.T), "  with two matrices:", torch.equal(dots, dots.T))
-own = tied.diagonal()  # (S,): each word with itself
-bounded = bool((2 * tied <= own[:, None] + own[None, :]).all())  # row i, column j: own i + own j
-print("twice a score is at most the two own scores together:", bounded)
-assert torch.equal(tied, tied.T) and not torch.equal(dots, dots.T), "one matrix makes scores symmetric"
-assert bounded, "the squared length of the difference of two queries is never negative"
+def with_places():
+    return nn.Sequential(boards.places(), SelfAttention(64, 64, 64))
+
+
+trained = scoreboard.train_on(boards.PREVIOUS, with_places)
+right = scoreboard.accuracy(trained, boards.PREVIOUS)
+print(f"previous, on sentences that training has never seen: {right:.2f} right")
+assert right > 0.95, "one head should learn to look back"
 
 # %% [markdown]
-# The table is symmetric: `der` finds `Hund` exactly as well as `Hund` finds `der`. And there is a second
-# rule: **twice a score is at most the two own scores together**. (The squared length of the difference of
-# two queries is never negative. Multiplied out, that is the rule.)
-#
-# For which task is this rule bad? For a one-way street. Call the task **previous**: the target is the
-# symbol one place before, and the first word takes the last, so the places form a ring. Suppose that word 2
-# prefers word 1 to itself: its score with word 1 is higher than its own score. By the rule, the own score
-# of word 1 must then be higher still. If word 3 prefers word 2 to itself, the own score of 2 is higher than
-# that of 3, and so on. Place by place the own scores fall. Once round the ring, the own score of word 1
-# would have to be lower than itself. So not all eight words can prefer the word before them to themselves.
-# (Seven could, as far as this argument goes.)
-#
-# The task needs places, which attention does not know. So each place gets a vector of its own, which is
-# trained and added to the word. It is borrowed here and opened in 07. To give one matrix two roles takes
-# one line.
-
-# %%
-def three_matrices():
-    return nn.Sequential(experiments.places(), SelfAttention(64, 64, 64))
-
-
-def query_is_key():
-    body = three_matrices()
-    body[1].W_K = body[1].W_Q  # new: one matrix in two roles
-    return body
-
-
-trained = {}
-for name, make_body in {"three matrices": three_matrices, "Q = K": query_is_key}.items():
-    trained[name] = scoreboard.train_on(experiments.PREVIOUS, make_body)
-
-# %% [markdown]
-# Both are trained, with 400 steps at most. Draw where each place looks, averaged over 500 test sentences
-# (`held_out`: training has never seen them). A head that has learned the task has its dark fields one to
-# the left of the diagonal, and one in the upper right corner. The lines below the figure say at which place
-# each of the places 1 to 8 looks most.
+# All of it, after some seconds of training. The number says that the head is right; its attention weights
+# say how. Draw them for each place, averaged over 500 sentences.
 
 # %% tags=["nbval-ignore-output"]
-sentences, _ = experiments.PREVIOUS.draw(500, torch.Generator().manual_seed(1), held_out=True)  # (B, S)
-fig, axes = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="constrained")
-places, looks = [str(place) for place in range(1, 9)], {}
-for ax, (name, model) in zip(axes, trained.items(), strict=True):
-    with eval_mode(model):
-        x = model.body[0](model.embedding(sentences))  # (B, S, D)
-        looks[name] = attention_weights(x @ model.body[1].W_Q, x @ model.body[1].W_K).mean(dim=0)  # (S, S)
-    plots.attention_map(looks[name], places, places, ax=ax, title=name, bar=name == "Q = K")
-plots.show(
-    fig,
-    alt="Two heat maps of attention weights over eight places. With three matrices every place looks at the "
-    "place before it, and the first at the last. With Q = K some places do, and the others look at "
-    "themselves.",
-)
-for name, mean_weights in looks.items():
-    print(f"{name:14} places 1 to 8 look most at", (mean_weights.argmax(dim=1) + 1).tolist())
+# alt: Heat map of attention weights over eight places. The dark fields form a line one step left of the
+#   diagonal, and place 1 looks at place 8.
+# not compared: where the head trained here looks
+sentences, _ = boards.PREVIOUS.draw(500, torch.Generator().manual_seed(1), held_out=True)  # (B, S)
+with eval_mode(trained):
+    x = trained.body[0](trained.embedding(sentences))  # (B, S, D)
+    looks = attention_weights(x @ trained.body[1].W_Q, x @ trained.body[1].W_K).mean(dim=0)  # (S, S)
+places = [str(place) for place in range(1, 9)]
+plots.show(plots.attention_map(looks, places, places, title="Where each place looks"))
 
 # %% [markdown]
-# With three matrices every place looks one to the left, and place 1 at place 8. With Q = K the ring is
-# broken in three places. There a word looks at itself.
-
-# %%
-before_it, itself = [7, 0, 1, 2, 3, 4, 5, 6], list(range(8))
-for name, mean_weights in looks.items():
-    ring = mean_weights[itself, before_it]  # (S,): row 0 and column 7, row 1 and column 0, ...
-    either = ring + mean_weights.diagonal()  # (S,)
-    print(f"{name:14} every place looks at the one before: {bool(ring.min() > 0.5)},"
-          f"  or at itself: {bool(either.min() > 0.5)}")  # fmt: skip
-    assert (ring.min() > 0.7) == (name == "three matrices"), "only with Q = K the ring should break"
-    assert either.min() > 0.5, "what is not on the one before should be on the word itself"
-
-# %% [markdown]
-# Now more seeds and more ways to tie (`python -m helpers.experiments tied`). Copy serves as a control. In
-# reverse, place 1 and place 8 look at each other, a symmetric relation. One row doubles $d_k$, so that Q = K
-# has as many parameters as three matrices. "2 wide" means that queries, keys and values have two numbers
-# each; K = V with three numbers has as many parameters as three matrices with two. On this board a linear
-# layer brings the head's output back to 64 numbers. The live row is Q = K. Compare each row with the first
-# recorded one.
-
-# %% tags=["nbval-ignore-output"]
-tied_live = experiments.place_tasks(experiments.TIED["Q = K"], seed=0)
-tied_board = scoreboard.recorded("tied")
-guess_tied = {name: scoreboard.chance(task) for name, task in experiments.PLACE_TASKS.items()}
-fig = plots.scoreboard(tied_board, live=tied_live, chance=guess_tied, title="Which matrices may be the same?")
-plots.show(
-    fig,
-    alt="All rows solve copy. Three matrices and K = V solve previous and reverse, rows with Q = K do not. "
-    "Two wide, three matrices solve all and K = V only copy. Three wide, K = V solves all with some seeds.",
-)
-
-# %% [markdown]
-# Q = K fails on previous, and more parameters do not help. How far it gets is measured; the ring argument
-# only says that it cannot get all eight. It fails on reverse too, though that relation is symmetric. Here
-# the second rule counts: two places cannot both score each other higher than themselves, so they cannot
-# both look only at each other.
+# One dark diagonal, a step to the left, and place 1 looks at place 8. Nobody told the head to look back. It
+# has learned it, in three matrices.
 #
-# K = V is another matter. At width 64 it costs nothing on these tasks. At width 2 it fails where three
-# matrices succeed. With three numbers, and so with equal size, it succeeds with some seeds and not with
-# others. So these two tasks need a matrix each for queries and keys, and a third one for the values pays
-# when a head is two numbers wide. They say nothing about large models.
-
-# %%
-def lowest(row):
-    return min(tied_board[row]["previous"] + tied_board[row]["reverse"])
-
-
-def highest(row):
-    return max(tied_board[row]["previous"] + tied_board[row]["reverse"])
-
-
-for row in tied_board:
-    print(f"{row:20} previous and reverse: {lowest(row):.2f} to {highest(row):.2f}")
-assert min(lowest(row) for row in ("three matrices", "K = V", "three, 2 wide")) > 0.95
-assert max(highest(row) for row in ("Q = K", "Q = K, d_k doubled", "Q = K = V", "K = V, 2 wide")) < 0.9
-assert lowest("K = V, 3 wide") < 0.9 and highest("K = V, 3 wide") > 0.95, "equal size: it depends on the seed"
-assert min(min(scores["copy"]) for scores in tied_board.values()) > 0.95, "copy needs no one-way street"
-assert max(tied_live["previous"], tied_live["reverse"]) < 0.95 < tied_live["copy"], "live: as recorded"
-
-# %% [markdown]
+# *Going deeper*: [Why three matrices?](studies/03b_why_three_matrices.ipynb) A head with one matrix for
+# queries and keys cannot close this ring, because whoever finds is found as well.
+#
 # ## The scoreboard
 #
 # What does today buy? Row 02 has attention whose matrices stay random. In row 03 they are trained. The last
 # row is trained now. Look for the columns that change between 02 and 03.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Scoreboard of 01 to 03 and a live row: from 02 to 03 count rises from 0.45 to 0.50, little else.
+# not compared: accuracies of models trained here
 live = scoreboard.measure_tasks(lambda: SelfAttention(64, 64, 64))
 chance = {name: scoreboard.chance(task) for name, task in scoreboard.TASKS.items()}
 so_far = scoreboard.recorded("encoder", last="03")
-fig = plots.scoreboard(so_far, live=live, chance=chance, title="03: one head, trained")
-plots.show(
-    fig,
-    alt="Scoreboard of 01 to 03 and a live row: from 02 to 03 count rises from 0.45 to 0.50, little else.",
-)
+fig = plots.board(so_far, live=live, chance=chance, title="03: one head, trained")
+plots.show(fig)
 
 # %% [markdown]
 # Training the three matrices lifts count a little, and nothing else. Copy is still a little below the
@@ -844,8 +740,7 @@ assert live["count"] > chance["count"] + 0.03, "live: count above the best guess
 #    loop. Each output row is a weighted sum of the rows of $V$.
 # 2. A dot product of $d_k$ terms has a spread of $\sqrt{d_k}$. Dividing by it keeps the softmax in a range
 #    where a nudge counts.
-# 3. With Q = K all scores are symmetric. Then not every place of a ring can look at the one before it, and
-#    a head trained that way failed on previous and reverse. With K = V it failed when two numbers wide.
+# 3. The attention weights of a trained head show what it has learned: each word looks at the one before it.
 # 4. Attention is permutation equivariant: it does not know the order of the words.
 # 5. Plain tensors are not trained, `nn.Parameter` is. `dim=1` is wrong in a batch, `dim=-1` is right, and
 #    on these tasks accuracy does not show it.
@@ -863,7 +758,7 @@ weights_shape = (8, 5, 5)
 output_shape = (8, 5, 32)
 ### END SOLUTION
 
-checks.attention_shapes([weights_shape, output_shape])
+check.attention_shapes([weights_shape, output_shape])
 
 # %% [markdown]
 # **2. On paper.** Three words have the values `[8, 0]`, `[0, 4]` and `[4, 4]`. The first word has the
@@ -874,7 +769,7 @@ checks.attention_shapes([weights_shape, output_shape])
 outputs = [[3, 3], [4, 4]]
 ### END SOLUTION
 
-checks.mix_on_paper(outputs)
+check.mix_on_paper(outputs)
 
 # %% [markdown]
 # **3. Find out.** The numbers of queries and keys have mean 0, but standard deviation 2 instead of 1, and
@@ -886,7 +781,7 @@ checks.mix_on_paper(outputs)
 divisor = 32
 ### END SOLUTION
 
-checks.right_divisor(divisor)
+check.right_divisor(divisor)
 
 # %% [markdown]
 # **4. Implement.** Self-attention for one sentence `(S, D)` or a batch `(B, S, D)`. Return the outputs.
@@ -900,7 +795,7 @@ def my_self_attention(words, W_Q, W_K, W_V):
     ### END SOLUTION
 
 
-checks.many_words_attention(my_self_attention)
+check.many_words_attention(my_self_attention)
 
 # %% [markdown]
 # **5. Write the check yourself.** `function` maps words `(S, D)` to outputs `(S, D)`. Return `True` if it is
@@ -917,7 +812,7 @@ def ignores_order(function, words):
     ### END SOLUTION
 
 
-checks.ignores_order(ignores_order)
+check.ignores_order(ignores_order)
 
 # %% [markdown]
 # ## References

@@ -29,11 +29,13 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, plots, scoreboard, stages
+from helpers import plots
 from helpers.arguments import check_heads
-from helpers.experiments import multi_head as experiments
 from helpers.model import attention_weights  # built in 03
-from helpers.outline import SelfAttention, TransformerOutline  # built in 03 and 01
+from lessons import scoreboard, stages
+from lessons.boards import multi_head as boards
+from lessons.exercises import multi_head as check
+from lessons.outline import SelfAttention, TransformerOutline  # built in 03 and 01
 
 # %% [markdown]
 # ## You are here
@@ -41,11 +43,7 @@ from helpers.outline import SelfAttention, TransformerOutline  # built in 03 and
 # %%
 built, today = ["encoder_stack", "decoder_stack"], ["encoder_self_attention"]
 fig = plots.block_diagram(built, today, title="04: self-attention with eight heads")
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. The frames of the two stacks are drawn in black, all parts "
-    "inside are hatched placeholders. The encoder's self-attention is outlined as today's work.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Self-attention is still hatched: 03 has built one head, and the paper uses eight. Today the box gets its
@@ -79,17 +77,15 @@ head_2 = [
 # Look at the row of `bellt` in both maps. Where is its darkest field?
 
 # %%
+# alt: Two heat maps of attention weights of der, Hund and bellt. In head 1 bellt looks mostly at der, in
+#   head 2 mostly at Hund. In head 2 der looks at all three words equally.
 pairs = [(words @ W_Q, words @ W_K) for W_Q, W_K, _ in (head_1, head_2)]  # query and key (S, dk) each
 small_weights = [attention_weights(query, key) for query, key in pairs]  # H times (S, S)
 
 fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 for ax, weights, title in zip(axes, small_weights, ["head 1", "head 2"], strict=True):
     plots.attention_map(weights, names, names, ax=ax, title=title, bar=title == "head 2")
-plots.show(
-    fig,
-    alt="Two heat maps of attention weights of der, Hund and bellt. In head 1 bellt looks mostly at der, in "
-    "head 2 mostly at Hund. In head 2 der looks at all three words equally.",
-)
+plots.show(fig)
 assert [weights[2].argmax().item() for weights in small_weights] == [0, 1], "bellt: der in one, Hund in two"
 
 # %% [markdown]
@@ -285,6 +281,8 @@ assert with_projection.min() > 0.9, "with it each head writes everywhere"
 # output. Look for the fields that are dark.
 
 # %%
+# alt: Two heat maps, silenced head by slice of the output. Without W_O only the diagonal is dark: each
+#   head moves its own slice. With W_O all fields are dark: each head moves every slice.
 fig, axes = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="constrained")
 numbers = [str(h) for h in range(1, 9)]
 for ax, share, title in zip(axes, (without, with_projection), ("without W_O", "with W_O"), strict=True):
@@ -292,11 +290,7 @@ for ax, share, title in zip(axes, (without, with_projection), ("without W_O", "w
         share, numbers, numbers, ax=ax, title=title, row_axis="head that is silenced",
         column_axis="slice of 64 output numbers", scale="share that moves" if title == "with W_O" else None,
     )  # fmt: skip
-plots.show(
-    fig,
-    alt="Two heat maps, silenced head by slice of the output. Without W_O only the diagonal is dark: each "
-    "head moves its own slice. With W_O all fields are dark: each head moves every slice.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Without the projection only the diagonal is dark: a head writes into its own slice and nowhere else.
@@ -324,7 +318,7 @@ assert same, "concatenate and project = project each head and add"
 #
 # There is reason to doubt: where a linear layer follows directly, it could do the work of `W_O` as well,
 # as two linear layers in a row are one (01). The board below was measured with six seeds for each row by
-# `python -m helpers.experiments projection`. It trains on the two tasks of the scoreboard that are about
+# `python -m lessons.boards projection`. It trains on the two tasks of the scoreboard that are about
 # counting: *count* (how often does this symbol occur in the sentence?) and *odd* (is that number odd?).
 # In rows "heads alone" the output layer follows directly. In rows "encoder layer" it does not: there a
 # residual connection and a norm come after the projection, as 06 will build them. Below the recorded rows
@@ -332,15 +326,14 @@ assert same, "concatenate and project = project each head and add"
 # each pair. A class may skip this part.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Heat map of accuracies on count and odd: best guess, heads alone without and with projection, an
+#   encoder layer without and with it, heads alone trained live. Means differ by .03 at most in each pair.
+# not compared: accuracies of models trained here
 guess = {name: scoreboard.chance(scoreboard.TASKS[name]) for name in ("count", "odd")}
-live = experiments.BOARDS["projection"].measure(experiments.PROJECTION["heads alone, projection"], seed=0)
+live = boards.BOARDS["projection"].measure(boards.PROJECTION["heads alone, projection"], seed=0)
 rows = scoreboard.recorded("projection")
-fig = plots.scoreboard(rows, live=live, chance=guess, title="The projection, 6 seeds")
-plots.show(
-    fig,
-    alt="Heat map of accuracies on count and odd: best guess, heads alone without and with projection, an "
-    "encoder layer without and with it, heads alone trained live. Means differ by .03 at most in each pair.",
-)
+fig = plots.board(rows, live=live, chance=guess, title="The projection, 6 seeds")
+plots.show(fig)
 
 # %% [markdown]
 # Within a pair the means are close. Is a small difference the work of the projection? Compare seed by
@@ -350,7 +343,7 @@ plots.show(
 table = scoreboard.recorded("projection")
 for part in ("heads alone", "encoder layer"):
     pair = [f"{part}, {with_it}" for with_it in ("projection", "no projection")]
-    print(f"{part}: {[count_parameters(experiments.PROJECTION[row]()) for row in pair]} parameters")
+    print(f"{part}: {[count_parameters(boards.PROJECTION[row]()) for row in pair]} parameters")
     for task in ("count", "odd"):
         yes, no = table[pair[0]][task], table[pair[1]][task]
         gains = [round(a - b, 3) for a, b in zip(yes, no, strict=True)]
@@ -371,18 +364,17 @@ assert live["count"] > 0.75, "the row trained here solves count"
 # next board trains 1, 2, 4, 8 and 16 heads in the scoreboard's width of 64. These rows have the
 # projection and the same number of parameters. Two rows give the single head more: six times as many
 # steps, or a feed-forward part behind it, which 05 builds. The last row is live: eight heads, trained
-# now. The command is `python -m helpers.experiments heads`. Follow the column *count* downwards.
+# now. The command is `python -m lessons.boards heads`. Follow the column *count* downwards.
 
 # %% tags=["nbval-ignore-output"]
-live = experiments.BOARDS["heads"].measure(experiments.HEADS["8 heads"], seed=0)
+# alt: Heat map of accuracies on count and odd: best guess, 1, 2, 4, 8, 16 heads, 1 head with more steps or
+#   feed-forward, 8 heads live. On count one head has .49, with more steps .50, with feed-forward .75, two
+#   heads have .85, four .95, eight and sixteen .98 to .99.
+# not compared: accuracies of models trained here
+live = boards.BOARDS["heads"].measure(boards.HEADS["8 heads"], seed=0)
 rows = scoreboard.recorded("heads")
-fig = plots.scoreboard(rows, live=live, chance=guess, title="Heads in the same width, 3 seeds")
-plots.show(
-    fig,
-    alt="Heat map of accuracies on count and odd: best guess, 1, 2, 4, 8, 16 heads, 1 head with more steps "
-    "or feed-forward, 8 heads live. On count one head has .49, with more steps .50, with feed-forward .75, "
-    "two heads have .85, four .95, eight and sixteen .98 to .99.",
-)
+fig = plots.board(rows, live=live, chance=guess, title="Heads in the same width, 3 seeds")
+plots.show(fig)
 
 # %% [markdown]
 # One head stays near one half, with six times as many steps as well. Two heads reach .85, four .95, eight
@@ -398,7 +390,7 @@ plots.show(
 
 # %%
 table = scoreboard.recorded("heads")
-sizes = {count_parameters(experiments.heads(n)) for n in (1, 2, 4, 8, 16)}
+sizes = {count_parameters(boards.heads(n)) for n in (1, 2, 4, 8, 16)}
 print("parameters of 1, 2, 4, 8 and 16 heads:", sizes)
 assert len(sizes) == 1, "the rows must be of equal size"
 one, eight, helped = table["1 head"], table["8 heads"], table["1 head and feed-forward"]
@@ -617,6 +609,7 @@ assert moved < 1e-6, "under this mask word 1 may look at itself only"
 # cell prints the largest difference over all cases.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: rounding differs between machines
 off = {}
 for way in (wide_v1, wide_v2, by_einsum, by_sdpa):
     for dtype in (torch.float64, torch.float32):
@@ -638,6 +631,7 @@ print("all but wide_v1 equal the list: below 1e-10 in float64, below 1e-5 in flo
 # one short sentence, and a batch of sixteen longer ones. A number below 1 means faster than the list.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: how long each way takes on this machine
 def milliseconds(ways, words, runs=11):
     taken = {way: [] for way in ways}
     for _ in range(1 + runs):
@@ -768,14 +762,13 @@ assert count_parameters(model.encoders[0].self_attention) == 4 * (512 * 512 + 51
 # and *odd*. The last row is trained while the cell runs, with one seed.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Scoreboard: rows 01 to 04 by six tasks. Eight heads have about .99 on count and .70 on odd.
+# not compared: accuracies of models trained here
 live = scoreboard.measure_tasks(lambda: AttendToItself(MultiHeadAttention(64, 8)))
 chance = {name: scoreboard.chance(task) for name, task in scoreboard.TASKS.items()}
 rows = scoreboard.recorded("encoder", last="04")
-fig = plots.scoreboard(rows, live=live, chance=chance, title="The encoder so far")
-plots.show(
-    fig,
-    alt="Scoreboard: rows 01 to 04 by six tasks. Eight heads have about .99 on count and .70 on odd.",
-)
+fig = plots.board(rows, live=live, chance=chance, title="The encoder so far")
+plots.show(fig)
 
 # %% [markdown]
 # *Count* rises from about one half to almost 1, and *odd* begins to move: its three seeds lie between .65
@@ -819,7 +812,7 @@ head_width = 16
 n_parameters = 4 * (256 * 256 + 256)
 ### END SOLUTION
 
-checks.heads_and_parameters([head_width, n_parameters])
+check.heads_and_parameters([head_width, n_parameters])
 
 # %% [markdown]
 # **2. On paper.** Two words of six numbers, `[1, 2, 3, 4, 5, 6]` and `[7, 8, 9, 10, 11, 12]`, are split
@@ -830,7 +823,7 @@ checks.heads_and_parameters([head_width, n_parameters])
 second_head = [[3, 4], [9, 10]]
 ### END SOLUTION
 
-checks.split_on_paper(second_head)
+check.split_on_paper(second_head)
 
 # %% [markdown]
 # **3. Implement.** The way back: join heads `(B, H, S, dk)` to words `(B, S, H * dk)`.
@@ -842,7 +835,7 @@ def my_join(heads):
     ### END SOLUTION
 
 
-checks.join_heads(my_join)
+check.join_heads(my_join)
 
 # %% [markdown]
 # **4. Write the equation.** Each head has already projected its values to the width of a word, as in
@@ -854,7 +847,7 @@ checks.join_heads(my_join)
 equation = "...hts,...hsd->...td"
 ### END SOLUTION
 
-checks.mix_by_einsum(equation)
+check.mix_by_einsum(equation)
 
 # %% [markdown]
 # ## References

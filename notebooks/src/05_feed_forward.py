@@ -26,10 +26,12 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, plots, scoreboard, stages
-from helpers.experiments import feed_forward as experiments
+from helpers import plots
 from helpers.model import DecoderLayer, EncoderLayer, MultiHeadAttention, Transformer  # 09, 06, 04, 10
-from helpers.outline import AttendToItself, TransformerOutline  # built in 04 and 01
+from lessons import scoreboard, stages
+from lessons.boards import feed_forward as boards
+from lessons.exercises import feed_forward as check
+from lessons.outline import AttendToItself, TransformerOutline  # built in 04 and 01
 
 # %% [markdown]
 # ## You are here
@@ -40,11 +42,7 @@ fig = plots.block_diagram(
     today=["encoder_feed_forward"],
     title="05: the feed-forward part",
 )
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. The frames of the stacks and the encoder's self-attention are "
-    "built. The encoder's feed-forward part is outlined as today's work, all other parts are hatched.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Self-attention is in colour now. The box above it, feed-forward, is today's work. In the outline of 01 a
@@ -209,14 +207,12 @@ assert torch.equal(bent, odd), "with ReLU the same weights must tell odd from ev
 # where the second line turns.
 
 # %%
+# alt: Two curves over counts 0 to 5. Without ReLU a straight line rises from -4 to 1. With ReLU a zigzag
+#   goes up to 1 at each odd count and down to 0 at each even one.
 results = {"without ReLU": straight, "with ReLU": bent}
 results = {name: (counts.tolist(), result.tolist()) for name, result in results.items()}
 fig = plots.curves(results, xlabel="count", ylabel="result", title="The same weights, without and with ReLU")
-plots.show(
-    fig,
-    alt="Two curves over counts 0 to 5. Without ReLU a straight line rises from -4 to 1. With ReLU a zigzag "
-    "goes up to 1 at each odd count and down to 0 at each even one.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Without ReLU the line is straight. With it the line turns at 1, 2, 3 and 4: each time another unit comes
@@ -316,21 +312,20 @@ for function in (nn.ReLU(), nn.LeakyReLU()):
 
 # %% [markdown]
 # Does that make a difference here? The board trains eight heads followed by each kind of layers, six
-# seeds for each row: `python -m helpers.experiments between`. Compare the rows with and without a
+# seeds for each row: `python -m lessons.boards between`. Compare the rows with and without a
 # function between, and then ReLU with LeakyReLU. Below each mean stand the lowest and the highest of the
 # six scores. The last row is live: LeakyReLU, trained now with one seed.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Heat map of accuracies on count and odd for the best guess, one linear layer, two layers with no
+#   function between, with ReLU, with LeakyReLU, and ReLU without widening. On odd the rows with a function
+#   are above .9, those without near .7. The last row is LeakyReLU, trained live.
+# not compared: accuracies of models trained here
 guess = {name: scoreboard.chance(scoreboard.TASKS[name]) for name in ("count", "odd")}
-live = experiments.BOARDS["between"].measure(experiments.BETWEEN["LeakyReLU"], seed=0)
+live = boards.BOARDS["between"].measure(boards.BETWEEN["LeakyReLU"], seed=0)
 rows = scoreboard.recorded("between")
-fig = plots.scoreboard(rows, live=live, chance=guess, title="Between the layers, 6 seeds")
-plots.show(
-    fig,
-    alt="Heat map of accuracies on count and odd for the best guess, one linear layer, two layers "
-    "with no function between, with ReLU, with LeakyReLU, and ReLU without widening. On odd the "
-    "rows with a function are above .9, those without near .7. The last row is LeakyReLU, trained live.",
-)
+fig = plots.board(rows, live=live, chance=guess, title="Between the layers, 6 seeds")
+plots.show(fig)
 
 # %% [markdown]
 # On *odd* the rows fall into two groups: about .7 without a function between, above .9 with one. The rows
@@ -343,7 +338,7 @@ plots.show(
 
 # %%
 table = scoreboard.recorded("between")
-sizes = [sum(p.numel() for p in experiments.BETWEEN[row]().parameters()) for row in ("no function", "ReLU")]
+sizes = [sum(p.numel() for p in boards.BETWEEN[row]().parameters()) for row in ("no function", "ReLU")]
 by_hand = 4 * (64 * 64 + 64) + (64 * 256 + 256) + (256 * 64 + 64)  # heads, widen, narrow
 print("parameters with no function and with ReLU:", sizes, "by hand:", by_hand)
 assert sizes == [by_hand, by_hand], "the two rows must be of equal size"
@@ -379,8 +374,8 @@ assert 0.45 < fresh.float().mean() < 0.55 and fresh.any(dim=0).all(), "a unit is
 
 # %%
 task = scoreboard.TASKS["odd"]
-trained = scoreboard.train_on(task, experiments.BETWEEN["ReLU"])
-untrained = scoreboard.train_on(task, experiments.BETWEEN["ReLU"], steps=0)  # the same numbers at the start
+trained = scoreboard.train_on(task, boards.BETWEEN["ReLU"])
+untrained = scoreboard.train_on(task, boards.BETWEEN["ReLU"], steps=0)  # the same numbers at the start
 x, _ = task.draw(2000, torch.Generator().manual_seed(0), held_out=True)  # (B, S), not drawn in training
 count = scoreboard.occurrences(x)  # (B, S)
 print("words with the counts 1 to 6:", [(count == c).sum().item() for c in range(1, 7)])
@@ -410,6 +405,7 @@ steps = {name: (share[:, 1:] - share[:, :-1]).abs() for name, share in shares.it
 # for all words, has a first step of 1. Compare the two models.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: how many units of the model trained here switch
 for name, found in on.items():
     never = (found.sum(dim=(0, 1)) == 0).sum()
     largest = steps[name].amax(dim=0).tolist()
@@ -423,6 +419,10 @@ for name, found in on.items():
 # switches.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Two heat maps of nine units each by how often a symbol occurs, 1 to 4: the share of words for which
+#   the unit is on. Untrained, no row switches between on and off. Trained, most rows switch between
+#   neighbouring counts, some from off to on and some from on to off.
+# not compared: which units of the model trained here switch at which count
 fig, axes = plt.subplots(1, 2, figsize=(10.5, 4.8), layout="constrained")
 for ax, (name, share) in zip(axes, shares.items(), strict=True):
     chosen = steps[name].topk(3, dim=0).indices.T.flatten().tolist()  # first the three of step 1-2
@@ -432,12 +432,7 @@ for ax, (name, share) in zip(axes, shares.items(), strict=True):
         texts=[[f"{number:.2f}" for number in row] for row in share[chosen].tolist()],
         column_axis="how often the symbol occurs", scale="share of words" if name == "trained" else None,
     )  # fmt: skip
-plots.show(
-    fig,
-    alt="Two heat maps of nine units each by how often a symbol occurs, 1 to 4: the share of words for which "
-    "the unit is on. Untrained, no row switches between on and off. Trained, most rows switch between "
-    "neighbouring counts, some from off to on and some from on to off.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Without training even these units change little. With it, units switch at each of the three steps, some
@@ -503,6 +498,8 @@ for name, kinds in parameters.items():
 # The same as a picture. Look at the share of feed-forward in each bar.
 
 # %%
+# alt: Three bars of shares. Encoder layer: feed-forward 67 percent, attention 33. Decoder layer: 50 and
+#   50. Base model: attention 30 percent, feed-forward 40, embedding 30.
 fig, ax = plt.subplots(figsize=(10.5, 3.6), layout="constrained")
 fills = {"attention": ("#F7C99B", ""), "feed-forward": ("#0072B2", ""), "norms": ("#1a1a1a", "")}
 fills["embedding"] = ("white", "//")
@@ -519,11 +516,7 @@ ax.invert_yaxis()
 ax.set_xlabel("share of the parameters", fontsize=13)
 ax.tick_params(labelsize=13)
 ax.legend(ncols=4, fontsize=12, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
-plots.show(
-    fig,
-    alt="Three bars of shares. Encoder layer: feed-forward 67 percent, attention 33. Decoder layer: 50 and "
-    "50. Base model: attention 30 percent, feed-forward 40, embedding 30.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Feed-forward holds two thirds of an encoder layer. A decoder layer has two attentions, so there it is
@@ -572,18 +565,17 @@ assert count_parameters(one) == count_parameters(encoder_layer) - 4 * 512, "only
 # feed-forward, trained while the cell runs, with one seed.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Scoreboard: rows 01 to 05 by six tasks. The row of feed-forward has .95 on odd, where eight heads
+#   alone have .70. Copy and count are near 1.00, reverse, hop and two hops are unchanged.
+# not compared: accuracies of models trained here
 live = scoreboard.measure_tasks(
     lambda: nn.Sequential(AttendToItself(MultiHeadAttention(64, 8)), FeedForward(64, 256))
 )
 chance = {name: scoreboard.chance(task) for name, task in scoreboard.TASKS.items()}
-fig = plots.scoreboard(
+fig = plots.board(
     scoreboard.recorded("encoder", last="05"), live=live, chance=chance, title="The encoder so far"
 )
-plots.show(
-    fig,
-    alt="Scoreboard: rows 01 to 05 by six tasks. The row of feed-forward has .95 on odd, where eight heads "
-    "alone have .70. Copy and count are near 1.00, reverse, hop and two hops are unchanged.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # *Odd* rises from .70 to .95, and the worst seed of 05 is better than the best of 04. The other tasks
@@ -630,7 +622,7 @@ print("feed-forward lifts odd and no other task: checked")
 n_parameters = 256 * 1024 + 1024 + 1024 * 256 + 256
 ### END SOLUTION
 
-checks.feed_forward_parameters(n_parameters)
+check.feed_forward_parameters(n_parameters)
 
 # %% [markdown]
 # **2. On paper.** The word `[2, 1]` goes through a feed-forward part without biases. The first matrix has
@@ -642,7 +634,7 @@ checks.feed_forward_parameters(n_parameters)
 output = [5, -3]
 ### END SOLUTION
 
-checks.feed_forward_on_paper(output)
+check.feed_forward_on_paper(output)
 
 # %% [markdown]
 # **3. Implement.** Equation 2 of the paper: `x` is `(..., D)`, the matrices `W_1` `(D, F)` and `W_2`
@@ -655,7 +647,7 @@ def my_feed_forward(x, W_1, b_1, W_2, b_2):
     ### END SOLUTION
 
 
-checks.word_by_word(my_feed_forward)
+check.word_by_word(my_feed_forward)
 
 # %% [markdown]
 # **4. Bend by hand.** Three units: `relu(c - 1)`, `relu(c - 2)` and `relu(c - 3)`. Choose three numbers
@@ -666,7 +658,7 @@ checks.word_by_word(my_feed_forward)
 tent = [1, -2, 1]
 ### END SOLUTION
 
-checks.tent_by_hand(tent)
+check.tent_by_hand(tent)
 
 # %% [markdown]
 # **5. Implement.** `hidden` holds the units of all words, after a ReLU or before it. Return the share of
@@ -679,7 +671,7 @@ def share_on(hidden):
     ### END SOLUTION
 
 
-checks.share_that_is_on(share_on)
+check.share_that_is_on(share_on)
 
 # %% [markdown]
 # ## References

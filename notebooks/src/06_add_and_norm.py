@@ -25,9 +25,11 @@ import copy
 import torch
 from torch import nn
 
-from helpers import checks, plots, scoreboard, stages
+from helpers import plots
 from helpers.model import FeedForward, MultiHeadAttention  # built in 04 and 05
-from helpers.outline import TransformerOutline  # built in 01
+from lessons import scoreboard, stages
+from lessons.exercises import add_and_norm as check
+from lessons.outline import TransformerOutline  # built in 01
 
 # %% [markdown]
 # ## You are here
@@ -38,12 +40,7 @@ fig = plots.block_diagram(
     today=["encoder_add_norm"],
     title="06: add and norm",
 )
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. In the encoder, self-attention and feed-forward are in colour. "
-    "The two boxes named add and norm in the encoder are outlined as today's work. All other parts are "
-    "hatched.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Look at the left tower. Self-attention and feed-forward are in colour. After each of them comes a flat
@@ -612,6 +609,8 @@ variants = {
 # of the average. Look for the lines that fall to 0.
 
 # %%
+# alt: Four lines over the layers 0 to 6. With residual connections the words stay different. Without, the
+#   difference falls towards 0 within a few layers.
 def share_of_difference(x):
     return ((x - x.mean(dim=-2, keepdim=True)).norm() / x.norm()).item()
 
@@ -628,11 +627,7 @@ for name, parts in variants.items():
     print(f"{name:18}", "  ".join(f"{share:.2f}" for share in shares))
 
 fig = plots.curves(differences_by_layer, xlabel="layer", ylabel="difference of the words")
-plots.show(
-    fig,
-    alt="Four lines over the layers 0 to 6. With residual connections the words stay different. Without, the "
-    "difference falls towards 0 within a few layers.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # The two lines without residual connections fall to 0 within two layers. All eight words have become the
@@ -681,21 +676,19 @@ for name in ["residual and norm", "residual only"]:
 # ### Trained
 #
 # Now train. Two of the scoreboard's tasks that need no positions are enough here, `copy` and `count`. The
-# table below was measured with three seeds by `python -m helpers.experiments add_and_norm`. Besides your
+# table below was measured with three seeds by `python -m lessons.boards add_and_norm`. Besides your
 # four variants it has two more rows: one norm for both sub-layers, and a layer with neither residual
 # connection nor norm round the feed-forward part, as found in minimal versions that pass from hand to
 # hand. Compare one layer with six.
 
 # %%
+# alt: Heat map of accuracies, six variants of add and norm. With one layer all rows are alike. With six,
+#   the rows without residual connections are pale, and the last row is pale on count.
 board = scoreboard.recorded("add_and_norm")
 best_guess = {name: scoreboard.chance(scoreboard.TASKS[name.split(",")[0]]) for name in board["neither"]}
 six_variants = dict(list(board.items())[:6])  # the other rows come later
-fig = plots.scoreboard(six_variants, chance=best_guess, title="Add and norm, with one layer and with six")
-plots.show(
-    fig,
-    alt="Heat map of accuracies, six variants of add and norm. With one layer all rows are alike. With six, "
-    "the rows without residual connections are pale, and the last row is pale on count.",
-)
+fig = plots.board(six_variants, chance=best_guess, title="Add and norm, with one layer and with six")
+plots.show(fig)
 
 # %% [markdown]
 # The first row is the best guess from the word's own symbol, which is all that `copy` needs. The columns
@@ -734,6 +727,7 @@ assert max(board["norm only"]["count, 6 layers"]) < 0.5 < 0.9 < min(board["resid
 # Re-run one task of two rows now, with one seed and only 150 steps.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: accuracies of models trained here
 live_copy = {}
 copy_task = scoreboard.TASKS["copy"]
 for name in ["residual and norm", "norm only"]:
@@ -842,15 +836,14 @@ assert (model.encode(edited) - memory)[0].abs().max() > 1e-3, "word 1 must notic
 # see whether any column has gained.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Heat map of accuracies, notebooks 01 to 06 by six tasks. The rows of 05 and 06 are alike: copy and
+#   count near 1, odd above 0.8, reverse near a third, hop and two hops at the best guess.
+# not compared: accuracies of a body trained here
 live = scoreboard.measure_tasks(lambda: EncoderLayer(64, 8, 256, dropout=0.0))
 chance = {name: scoreboard.chance(task) for name, task in scoreboard.TASKS.items()}
 so_far = scoreboard.recorded("encoder", last="06")
-fig = plots.scoreboard(so_far, live=live, chance=chance, title="The encoder so far, on six tasks")
-plots.show(
-    fig,
-    alt="Heat map of accuracies, notebooks 01 to 06 by six tasks. The rows of 05 and 06 are alike: copy and "
-    "count near 1, odd above 0.8, reverse near a third, hop and two hops at the best guess.",
-)
+fig = plots.board(so_far, live=live, chance=chance, title="The encoder so far, on six tasks")
+plots.show(fig)
 
 # %% [markdown]
 # No column has gained. At one layer, add and norm lifts nothing: the ranges of the two rows overlap or
@@ -889,7 +882,7 @@ assert live["copy"] > 0.95 and live["count"] > 0.7 and live["hop"] < 0.3, "live 
 normed_row = [-0.5, -0.5, -0.5, -0.5, 2.0]
 ### END SOLUTION
 
-checks.norm_on_paper(normed_row)
+check.norm_on_paper(normed_row)
 
 # %% [markdown]
 # **2. Predict.** How many parameters are in the norms of six encoder layers with `d_model=512`?
@@ -899,7 +892,7 @@ checks.norm_on_paper(normed_row)
 in_all_norms = 6 * 2 * 2 * 512
 ### END SOLUTION
 
-checks.parameters_in_norms(in_all_norms)
+check.parameters_in_norms(in_all_norms)
 
 # %% [markdown]
 # **3. Implement.** Write layer normalisation of `(..., D)` without `nn.LayerNorm` and without
@@ -913,7 +906,7 @@ def my_layer_norm(x, eps=1e-5):
     ### END SOLUTION
 
 
-checks.my_layer_norm(my_layer_norm)
+check.my_layer_norm(my_layer_norm)
 
 # %% [markdown]
 # **4. Implement.** Add and norm as in the paper: `sublayer` and `norm` are functions, and `x` is a
@@ -926,7 +919,7 @@ def my_add_and_norm(x, sublayer, norm):
     ### END SOLUTION
 
 
-checks.my_add_and_norm(my_add_and_norm)
+check.my_add_and_norm(my_add_and_norm)
 
 # %% [markdown]
 # **5. Predict.** A sub-layer multiplies its input by 0.1. Six of them stand in a row, and 1 goes in.
@@ -939,7 +932,7 @@ without_residuals = 0.1**6
 with_residuals = 1.1**6
 ### END SOLUTION
 
-checks.six_in_a_row([without_residuals, with_residuals])
+check.six_in_a_row([without_residuals, with_residuals])
 
 # %% [markdown]
 # ## References

@@ -26,11 +26,13 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, plots, scoreboard, stages
+from helpers import plots
 from helpers.arguments import check_even, check_length
-from helpers.experiments import embeddings_and_positions as experiments
 from helpers.model import EncoderLayer  # built in 06
-from helpers.outline import TransformerOutline  # built in 01
+from lessons import scoreboard, stages
+from lessons.boards import embeddings_and_positions as boards
+from lessons.exercises import embeddings_and_positions as check
+from lessons.outline import TransformerOutline  # built in 01
 
 # %% [markdown]
 # ## You are here
@@ -39,11 +41,7 @@ from helpers.outline import TransformerOutline  # built in 01
 inside = ["encoder_self_attention", "encoder_feed_forward", "encoder_add_norm"]
 today = ["source_embedding", "source_positions"]
 fig = plots.block_diagram([*inside, "encoder_stack", "decoder_stack"], today, "07: words, vectors, places")
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. The encoder stack and all parts inside it are built. The "
-    "embedding and the positions below it are outlined as today's work. The decoder side is still hatched.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # The left tower is built. Below it two boxes have a thick outline: the embedding and the positions. So far
@@ -111,8 +109,11 @@ assert torch.allclose(middle, (low + high) / 2) and not halfway, "only a table i
 # the first way now (seconds), and look at how close the predictions come to the black lines.
 
 # %% tags=["nbval-ignore-output"]
-predict = experiments.train_on_series(lambda: nn.Linear(1, 64), seed=0)
-x, y = experiments.noisy_sine(500, torch.Generator().manual_seed(7))  # (500, S, 1), (500, 1)
+# alt: Three noisy waves of sixteen points each. At step 16 a diamond, the prediction, lies on or close to
+#   a short black line, the true value.
+# not compared: predictions of a model trained here
+predict = boards.train_on_series(lambda: nn.Linear(1, 64), seed=0)
+x, y = boards.noisy_sine(500, torch.Generator().manual_seed(7))  # (500, S, 1), (500, 1)
 guess = predict(x)  # (500, 1)
 hits = ((guess - y).abs() < 0.1).float().mean().item()
 
@@ -125,29 +126,23 @@ for ax, series, truth, found in zip(axes, x, y, guess, strict=False):
     ax.tick_params(labelsize=12)
 axes[0].set_ylabel("value", fontsize=13)
 fig.legend(*axes[0].get_legend_handles_labels(), fontsize=12, loc="outside upper center", ncols=3)
-plots.show(
-    fig,
-    alt="Three noisy waves of sixteen points each. At step 16 a diamond, the prediction, lies on or close to "
-    "a short black line, the true value.",
-)
+plots.show(fig)
 print(f"predicted to within 0.1: {hits:.2f}")
 
 # %% [markdown]
 # The diamonds lie on or near the black lines, and no embedding was used. The table below has both ways,
-# with bins of three widths, each trained with three seeds by `python -m helpers.experiments inputs`. "sine"
+# with bins of three widths, each trained with three seeds by `python -m lessons.boards inputs`. "sine"
 # is the share of predictions closer than 0.1. "larger sine" is the share closer than 0.15 for curves 1.5
 # times as high, with the same noise. The bins reach that high too, but training never touched the rows of
 # the outer ones. The last column turns it round: the task "count" of the scoreboard, with the 8 symbols
 # written as numbers from -1 to 1. Compare the first row with the best of the others, column by column.
 
 # %%
+# alt: Heat map of scores, four ways to make vectors of numbers by three tasks. The linear layer is darkest
+#   on both sine columns and palest on count.
 inputs = scoreboard.recorded("inputs")
-fig = plots.scoreboard(inputs, title="A linear layer, or bins and an embedding")
-plots.show(
-    fig,
-    alt="Heat map of scores, four ways to make vectors of numbers by three tasks. The linear layer is "
-    "darkest on both sine columns and palest on count.",
-)
+fig = plots.board(inputs, title="A linear layer, or bins and an embedding")
+plots.show(fig)
 
 # %% [markdown]
 # The first row is ahead on both sine columns and behind on the last one. Check whether that holds for every
@@ -157,7 +152,7 @@ plots.show(
 linear, bins = inputs["linear layer"], [scores for row, scores in inputs.items() if "bins" in row]
 for column, size in [("sine", 1.0), ("larger sine", 1.5)]:
     ahead = min(linear[column]) > max(max(scores[column]) for scores in bins)
-    x, y = experiments.noisy_sine(2000, torch.Generator().manual_seed(-1), size)  # (2000, S, 1), (2000, 1)
+    x, y = boards.noisy_sine(2000, torch.Generator().manual_seed(-1), size)  # (2000, S, 1), (2000, 1)
     repeated = ((x[:, -1] - y).abs() < 0.1 * size).float().mean().item()
     print(f"{column:12} every seed of the linear layer beats all bins: {ahead}   last value: {repeated:.2f}")
     assert ahead, "for series, the linear layer should be ahead"
@@ -300,6 +295,8 @@ for positions in [positions_v3, positions_v4]:
 # the cosine gives the second direction.
 
 # %%
+# alt: Left: a sine curve with the places 0 to 6. Places 0 and 3 have almost the same height. Right: the
+#   same places on a circle, evenly spaced, 0 and 3 on opposite sides.
 places = torch.arange(7)
 fig, axes = plt.subplots(1, 2, figsize=(10.5, 4.2), layout="constrained", width_ratios=[1.35, 1])
 fine = torch.linspace(0, 2 * math.pi, 200)
@@ -314,11 +311,7 @@ for ax, x_of in zip(axes, [lambda p: p, torch.cos], strict=True):
 axes[0].set_xlabel("place", fontsize=13)
 axes[1].set_xlabel("cosine", fontsize=13)
 axes[1].set(aspect="equal", xlim=(-1.3, 1.3), ylim=(-1.2, 1.3))
-plots.show(
-    fig,
-    alt="Left: a sine curve with the places 0 to 6. Places 0 and 3 have almost the same height. Right: the "
-    "same places on a circle, evenly spaced, 0 and 3 on opposite sides.",
-)
+plots.show(fig)
 print(f"place 0: sine {math.sin(0):.2f}, cosine {math.cos(0):5.2f}")
 print(f"place 3: sine {math.sin(3):.2f}, cosine {math.cos(3):5.2f}")
 
@@ -353,6 +346,9 @@ assert all(check(positions_v5) for check in properties), "version 5 should pass 
 # change.
 
 # %%
+# alt: Left: heat map of 50 places by 64 columns. Read downwards, the left columns change at every place
+#   and the right ones hardly at all; there columns near 0 and near 1 take turns. Right: columns 0 and 1 are
+#   fast waves, column 12 a slow one, column 24 rises slowly.
 def every_tenth(n):
     return [str(k) if k % 10 == 0 else "" for k in range(n)]
 
@@ -363,12 +359,7 @@ plots.heat_map(positions_v5(50, 64), every_tenth(50), every_tenth(64), low=-1, a
 columns = positions_v5(21, 64)[:, [0, 1, 12, 24]].T  # (4, S)
 lines = {f"column {c}": (range(21), column) for c, column in zip([0, 1, 12, 24], columns, strict=True)}
 plots.curves(lines, xlabel="place", ylabel="value", ax=axes[1])
-plots.show(
-    fig,
-    alt="Left: heat map of 50 places by 64 columns. Read downwards, the left columns change at every place "
-    "and the right ones hardly at all; there columns near 0 and near 1 take turns. Right: columns 0 and 1 "
-    "are fast waves, column 12 a slow one, column 24 rises slowly.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # The left columns are fast waves, and the right ones hardly change downwards: fine and coarse hands of a
@@ -379,6 +370,8 @@ plots.show(
 # Look at where each curve falls, and how.
 
 # %%
+# alt: Three curves with their peaks of 1 at the places 10, 25 and 40. They have the same form and fall
+#   with the distance on both sides.
 def similarities(rows):
     unit = nn.functional.normalize(rows, dim=-1)  # (S, D)
     return unit @ unit.T  # (S, S)
@@ -387,11 +380,7 @@ def similarities(rows):
 profile = similarities(positions_v5(51, 512))  # (S, S)
 hills = {f"place {p}": (range(51), profile[p]) for p in [10, 25, 40]}
 fig = plots.curves(hills, xlabel="other place", ylabel="similarity")
-plots.show(
-    fig,
-    alt="Three curves with their peaks of 1 at the places 10, 25 and 40. They have the same form and fall "
-    "with the distance on both sides.",
-)
+plots.show(fig)
 by_offset = {k: profile.diagonal(k) for k in [1, 2, 5, 20]}
 for k, v in by_offset.items():
     print(f"{k:2} places apart: similarity {v.mean():.2f}, between {v.min():.2f} and {v.max():.2f}")
@@ -465,6 +454,8 @@ assert not can_be_shifted(positions_v4) and can_be_shifted(positions_v5), "only 
 # A version of this formula is passed on with two faults. Find them before you read on.
 
 # %%
+# alt: Two heat maps of 50 places by 64 columns. Left, version 5: waves that get slower to the right.
+#   Right, the copied formula: noise without any order.
 def positions_copied(n, d):
     place = torch.arange(n, dtype=torch.float64).unsqueeze(1)  # (S, 1)
     pace = 10000 ** (torch.arange(0, d, 2).double() / d)  # (D / 2,)
@@ -476,11 +467,7 @@ fig, axes = plt.subplots(1, 2, figsize=(10.5, 4.2), layout="constrained")
 for ax, positions in zip(axes, [positions_v5, positions_copied], strict=True):
     plots.heat_map(positions(50, 64), every_tenth(50), every_tenth(64), low=-1, ax=ax, row_axis="place",
                    column_axis="column", title=positions.__name__, scale="value")  # fmt: skip
-plots.show(
-    fig,
-    alt="Two heat maps of 50 places by 64 columns. Left, version 5: waves that get slower to the right. "
-    "Right, the copied formula: noise without any order.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # The left picture has waves, the right one is noise. Dividing by $10000^{2i/d}$ is multiplying by
@@ -723,8 +710,8 @@ assert order_matters(with_places, dog_bites_man), "with positions, order must ma
 # %%
 start = torch.randn(64, 64, generator=torch.Generator().manual_seed(1))  # (max_len, D)
 trained = scoreboard.train_on(
-    experiments.BEFORE,
-    lambda: nn.Sequential(experiments.AddTable(start.clone(), trained=True), EncoderLayer(64, 8, 256, 0.0)),
+    boards.BEFORE,
+    lambda: nn.Sequential(boards.AddTable(start.clone(), trained=True), EncoderLayer(64, 8, 256, 0.0)),
     lengths=(16,),
 )
 untouched = (trained.body[0].table == start).all(dim=1)  # (max_len,)
@@ -736,7 +723,7 @@ assert not untouched[:16].any() and untouched[16:].all(), "rows beyond the longe
 # on.
 #
 # The recorded table compares nine kinds of positions in front of one encoder layer, three seeds each
-# (`python -m helpers.experiments positions`). The live row is "sinusoids" again, trained just now with one
+# (`python -m lessons.boards positions`). The live row is "sinusoids" again, trained just now with one
 # seed.
 #
 # The columns: "early" is `reverse` after 100 of the 400 steps, then come `reverse` and `hop` from the
@@ -750,14 +737,13 @@ assert not untouched[:16].any() and untouched[16:].all(), "rows beyond the longe
 # the pace, and "both faults" is `positions_copied`. Look for the columns in which the rows differ.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Heat map of accuracies, nine kinds of positions by six columns. All kinds but no positions reach 1
+#   on reverse, hop and before. At places never trained all rows are pale, the row beside the least.
+# not compared: accuracies of models trained here
 kinds = scoreboard.recorded("positions")
-live_kind = experiments.with_positions(experiments.POSITIONS["sinusoids"], seed=5)
-fig = plots.scoreboard(kinds, live=live_kind, title="Kinds of positions, one encoder layer")
-plots.show(
-    fig,
-    alt="Heat map of accuracies, nine kinds of positions by six columns. All kinds but no positions reach 1 "
-    "on reverse, hop and before. At places never trained all rows are pale, the row beside the least.",
-)
+live_kind = boards.with_positions(boards.POSITIONS["sinusoids"], seed=5)
+fig = plots.board(kinds, live=live_kind, title="Kinds of positions, one encoder layer")
+plots.show(fig)
 
 # %% [markdown]
 # On trained places every kind of positions ends at 1, the faulty ones as well. **Accuracy on eight places
@@ -834,15 +820,14 @@ assert not before and after, "only with positions should the order matter"
 # Today's row is the encoder layer of 06 with positions in front. Look at the three columns on the right.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Heat map of accuracies, notebooks 01 to 07 by six tasks. In the row of 07, reverse and hop reach 1.
+#   Two hops rises above its best guess. Odd is a little paler than in the row before.
+# not compared: accuracies of models trained here
 live = scoreboard.measure_tasks(lambda: nn.Sequential(PositionalEncoding(64), EncoderLayer(64, 8, 256, 0.0)))
 chance = {name: scoreboard.chance(task) for name, task in scoreboard.TASKS.items()}
 board = scoreboard.recorded("encoder", last="07")
-fig = plots.scoreboard(board, live=live, chance=chance, title="The encoder so far, on six tasks")
-plots.show(
-    fig,
-    alt="Heat map of accuracies, notebooks 01 to 07 by six tasks. In the row of 07, reverse and hop reach "
-    "1. Two hops rises above its best guess. Odd is a little paler than in the row before.",
-)
+fig = plots.board(board, live=live, chance=chance, title="The encoder so far, on six tasks")
+plots.show(fig)
 
 # %% [markdown]
 # `reverse` and `hop` jump to 1. Both ask for a place, and nothing before today could name one. `two hops`
@@ -886,7 +871,7 @@ assert live["reverse"] > 0.95 and live["hop"] > 0.95 and live["two hops"] < 0.8,
 place_zero = [0.0, 1.0, 0.0, 1.0]
 ### END SOLUTION
 
-checks.first_place(place_zero)
+check.first_place(place_zero)
 
 # %% [markdown]
 # **2. Implement.** Write the table of sinusoids `(n, d)` yourself. Column $2i$ at place $p$ is $\sin(p /
@@ -901,7 +886,7 @@ def my_sinusoids(n, d):
     ### END SOLUTION
 
 
-checks.sinusoids(my_sinusoids)
+check.sinusoids(my_sinusoids)
 
 # %% [markdown]
 # **3. Implement.** One pair of columns is the row `[sin(p / pace), cos(p / pace)]`. Return the 2 x 2 matrix
@@ -915,7 +900,7 @@ def my_shift(k, pace):
     ### END SOLUTION
 
 
-checks.shift_by(my_shift)
+check.shift_by(my_shift)
 
 # %% [markdown]
 # **4. Implement.** Learned positions: a module with a trained table `(max_len, d_model)`, whose row $p$ is
@@ -935,7 +920,7 @@ class LearnedPositions(nn.Module):
         ### END SOLUTION
 
 
-checks.learned_positions(LearnedPositions)
+check.learned_positions(LearnedPositions)
 
 # %% [markdown]
 # **5. Write the check yourself.** `encode` is a function from words `(S, D)` to vectors `(S, D)`. Return
@@ -949,7 +934,7 @@ def knows_the_order(encode, words):
     ### END SOLUTION
 
 
-checks.knows_the_order(knows_the_order)
+check.knows_the_order(knows_the_order)
 
 # %% [markdown]
 # ## References

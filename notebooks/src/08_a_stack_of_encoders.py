@@ -24,14 +24,16 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, plots, scoreboard, stages
+from helpers import plots
 from helpers.model import (
     AddAndNorm,  # built in 06
     EncoderLayer,  # built in 06
     PositionalEncoding,  # built in 07
     record_attention,  # keeps the attention weights of a run, for pictures
 )
-from helpers.outline import TransformerOutline  # built in 01
+from lessons import scoreboard, stages
+from lessons.exercises import a_stack_of_encoders as check
+from lessons.outline import TransformerOutline  # built in 01
 
 # %% [markdown]
 # ## You are here
@@ -43,11 +45,7 @@ fig = plots.block_diagram(
     today=["encoder_stack"],
     title="08: the finished encoder",
 )  # fmt: skip
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. All parts of the encoder are in colour, and its frame is outlined "
-    "as today's work. The parts of the decoder are hatched.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Look at the frame on the left. Everything inside it is in colour. Beside it stands "× 6", and that is
@@ -120,6 +118,7 @@ task = scoreboard.TASKS["two hops"]
 print("one layer:", count(stack_v1(1)), "parameters   two layers:", count(stack_v1(2)), "parameters")
 
 # %% tags=["nbval-ignore-output"]
+# not compared: accuracies of models trained here
 trained = {n: scoreboard.train_on(task, lambda n=n: stack_v1(n)) for n in (1, 2)}
 two_hops_live = {n: scoreboard.accuracy(model, task) for n, model in trained.items()}
 for n, score in two_hops_live.items():
@@ -152,19 +151,17 @@ for name, body in bodies.items():
 assert count(wide()) > count(stack_v1(2)) == 2 * count(used_twice()), "wide has more than two layers have"
 
 # %% [markdown]
-# The table was measured with three seeds by `python -m helpers.experiments depth`. Two rows may train for
+# The table was measured with three seeds by `python -m lessons.boards depth`. Two rows may train for
 # up to 2400 steps. (Every training stops early, once three batches in a row are perfect.) Look at the
 # last column: which rows reach 1?
 
 # %%
+# alt: Heat map of accuracies. All rows solve hop. Two hops is solved by two layers and by one layer used
+#   twice. One layer, also with wider words, stays clearly below in 400 steps.
 depth = scoreboard.recorded("depth")
 guess = {name: scoreboard.chance(scoreboard.TASKS[name]) for name in ["hop", "two hops"]}
-fig = plots.scoreboard(depth, chance=guess, title="One hop and two hops")
-plots.show(
-    fig,
-    alt="Heat map of accuracies. All rows solve hop. Two hops is solved by two layers and by one layer used "
-    "twice. One layer, also with wider words, stays clearly below in 400 steps.",
-)
+fig = plots.board(depth, chance=guess, title="One hop and two hops")
+plots.show(fig)
 
 # %% [markdown]
 # All rows solve one hop. They do so before step 400, so more steps change nothing in that column. In 400
@@ -224,6 +221,7 @@ print("to fit:", tuple(x.shape), "  to score:", tuple(new_x.shape))  # (N, S) ea
 # of the body: its positions come first, then its layers.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: what a probe reads from the model trained here
 def after(model, k, x):
     with torch.no_grad():
         return model.body[: k + 1](model.embedding(x)).flatten(0, 1)  # (B * S, D)
@@ -244,18 +242,16 @@ print("a linear probe reads one hop after layer 1, and two hops only after layer
 
 # %% [markdown]
 # Is the probe itself that clever? For a comparison you need a model that has learned nothing. The
-# recorded table (`python -m helpers.experiments probes`) has three seeds. Its first row is what goes into
+# recorded table (`python -m lessons.boards probes`) has three seeds. Its first row is what goes into
 # layer 1, words with their positions. Its last two rows have no training at all. `place` asks for the
 # number of the word's own place. Read the column `hop` from top to bottom, then `two hops`, then `place`.
 
 # %%
+# alt: Heat map of what a linear probe reads. In the trained model, hop is dark after layer 1 and two hops
+#   only after layer 2. In the untrained model both stay pale after both layers.
 recorded_probes = scoreboard.recorded("probes")
-fig = plots.scoreboard(recorded_probes, title="What a linear probe reads")
-plots.show(
-    fig,
-    alt="Heat map of what a linear probe reads. In the trained model, hop is dark after layer 1 and two hops "
-    "only after layer 2. In the untrained model both stay pale after both layers.",
-)
+fig = plots.board(recorded_probes, title="What a linear probe reads")
+plots.show(fig)
 
 # %% [markdown]
 # In the first row and in the untrained model, the probe gets one hop right in about a third of the cases
@@ -289,6 +285,9 @@ assert max(recorded_probes["untrained, after layer 1"]["hop"]) < 0.45, "the prob
 # training.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Heat map of attention weights, two layers before and after training by three places. After training
+#   the field for the place that the word names is dark in both layers.
+# not compared: attention weights of the model trained here
 own = torch.arange(8).expand_as(new_x)  # (B, S)
 looked_at = {"own place": own, "place it names": new_x, "place its hop names": new_x.gather(-1, new_x)}
 
@@ -312,11 +311,7 @@ _, ax = plt.subplots(figsize=(10.5, 3.6), layout="constrained")
 rows = ["layer 1, before training", "layer 2, before training", "layer 1, trained", "layer 2, trained"]
 texts = [[f"{weight:.2f}" for weight in row] for row in shown.tolist()]
 fig = plots.heat_map(shown, rows, list(looked_at), texts=texts, ax=ax, scale="attention weight")
-plots.show(
-    fig,
-    alt="Heat map of attention weights, two layers before and after training by three places. After training "
-    "the field for the place that the word names is dark in both layers.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # In both layers training has made some head go to the place that the word names. (One word in eight names
@@ -483,18 +478,16 @@ for name, mask in [("no mask", None), ("last word hidden", hide_last)]:
 # Measure it on `odd`, which asks whether a word occurs an odd number of times. It was chosen because
 # the two orders differ on it; the other tasks are not in this table. The table has two and six layers
 # and two learning rates, the size of the steps in training. It was measured with three seeds by
-# `python -m helpers.experiments norms`. Compare post-norm and pre-norm at the same depth.
+# `python -m lessons.boards norms`. Compare post-norm and pre-norm at the same depth.
 
 # %%
+# alt: Heat map of accuracies on odd. Pre-norm is darker than post-norm with two layers and much darker
+#   with six layers at the larger learning rate, where post-norm stays at the best guess.
 norms = scoreboard.recorded("norms")
 rates = list(norms["pre-norm, 2 layers"])
 best_guess = scoreboard.chance(scoreboard.TASKS["odd"])
-fig = plots.scoreboard(norms, chance=dict.fromkeys(rates, best_guess), title="Post-norm and pre-norm on odd")
-plots.show(
-    fig,
-    alt="Heat map of accuracies on odd. Pre-norm is darker than post-norm with two layers and much darker "
-    "with six layers at the larger learning rate, where post-norm stays at the best guess.",
-)
+fig = plots.board(norms, chance=dict.fromkeys(rates, best_guess), title="Post-norm and pre-norm on odd")
+plots.show(fig)
 
 # %% [markdown]
 # With two layers pre-norm is ahead on average, and the ranges of the seeds overlap. With six layers and
@@ -527,6 +520,7 @@ assert min(slower[6]) > 0.75 and sum(slower[6]) > sum(slower[2]), "the smaller r
 # Re-run one row of one column with one seed.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: accuracy of a model trained here
 def two_layers(norm_first):
     return nn.Sequential(PositionalEncoding(64), Encoder(64, 8, 256, 2, 0.0, norm_first))
 
@@ -575,15 +569,14 @@ assert before == (False, False) and after_today == (True, True), "the encoder sh
 # is recorded only, because it takes longer. Look at the last column first, then at `odd`.
 
 # %% tags=["nbval-ignore-output"]
+# alt: Heat map of accuracies, notebooks 01 to 08 by six tasks. With two layers two hops is dark for the
+#   first time. Odd is dark from feed-forward on, and pale with six layers.
+# not compared: accuracies of a body trained here
 live = scoreboard.measure_tasks(lambda: two_layers(norm_first=False))
 chance = {name: scoreboard.chance(task) for name, task in scoreboard.TASKS.items()}
 part_by_part = scoreboard.recorded("encoder", last="08")
-fig = plots.scoreboard(part_by_part, live=live, chance=chance, title="The encoder, part by part")
-plots.show(
-    fig,
-    alt="Heat map of accuracies, notebooks 01 to 08 by six tasks. With two layers two hops is dark for the "
-    "first time. Odd is dark from feed-forward on, and pale with six layers.",
-)
+fig = plots.board(part_by_part, live=live, chance=chance, title="The encoder, part by part")
+plots.show(fig)
 
 # %% [markdown]
 # Two layers unlock the last column. And some scores *fall*. With six layers `odd` is no better than the
@@ -629,7 +622,7 @@ assert live["two hops"] > 0.95 and live["reverse"] > 0.95 and live["hop"] > 0.95
 two_hops_answers = [2, 0, 3, 1]
 ### END SOLUTION
 
-checks.two_hops_on_paper(two_hops_answers)
+check.two_hops_on_paper(two_hops_answers)
 
 # %% [markdown]
 # **2. Predict.** How many parameters *more* than a post-norm encoder has a pre-norm encoder with
@@ -640,7 +633,7 @@ checks.two_hops_on_paper(two_hops_answers)
 more_parameters = 2 * 512
 ### END SOLUTION
 
-checks.pre_norm_parameters(more_parameters)
+check.pre_norm_parameters(more_parameters)
 
 # %% [markdown]
 # **3. Implement.** Add and norm with both orders: `sublayer` and `norm` are functions, and `norm_first`
@@ -655,7 +648,7 @@ def either_order(x, sublayer, norm, norm_first):
     ### END SOLUTION
 
 
-checks.either_order(either_order)
+check.either_order(either_order)
 
 # %% [markdown]
 # **4. Implement.** Run a stack: `layers` is a list of functions that take words and a mask, and
@@ -670,7 +663,7 @@ def run_stack(layers, last_norm, x, mask):
     ### END SOLUTION
 
 
-checks.run_stack(run_stack)
+check.run_stack(run_stack)
 
 # %% [markdown]
 # **5. Write the check yourself.** `stack` is a module, and `stack.layers` holds layers of the kind
@@ -688,7 +681,7 @@ def really_stacked(stack):
     ### END SOLUTION
 
 
-checks.really_stacked(really_stacked)
+check.really_stacked(really_stacked)
 
 # %% [markdown]
 # ## References

@@ -26,8 +26,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, plots, scoreboard, stages
-from helpers.experiments import decoder as experiments
+from helpers import checks, plots
 from helpers.model import (
     AddAndNorm,  # built in 06
     Encoder,  # built in 08
@@ -37,7 +36,10 @@ from helpers.model import (
     PositionalEncoding,  # built in 07
     attention_weights,  # built in 03
 )
-from helpers.outline import TransformerOutline  # built in 01
+from lessons import scoreboard, stages
+from lessons.boards import decoder as boards
+from lessons.exercises import decoder as check
+from lessons.outline import TransformerOutline  # built in 01
 
 # %% [markdown]
 # ## You are here
@@ -50,11 +52,7 @@ fig = plots.block_diagram(
            "decoder_stack"],
     title="09: the decoder",
 )  # fmt: skip
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. The encoder is in colour. In the decoder, masked self-attention, "
-    "cross-attention, feed-forward, add and norm, and the frame are outlined as today's work.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Look at the right tower. It has two boxes that the left one has not: *masked* self-attention, and
@@ -153,6 +151,8 @@ def padding_mask(ids, pad_id):
 # sentence 2.
 
 # %%
+# alt: Three masks of four by four words, start, dogs, bark and padding. Causal allows the lower left
+#   triangle, padding all columns but the last, and both together the triangle without its last field.
 both = causal_mask(4) & padding_mask(ids, pad_id=0)  # (B, 1, T, T)
 print("padding", tuple(padding_mask(ids, pad_id=0).shape), "  both", tuple(both.shape))
 assert padding_mask(ids, 0)[1, 0].tolist() == [[True, True, True, False]], "hide the last key of sentence 2"
@@ -169,11 +169,7 @@ fig, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
 draw_mask(axes[0], causal_mask(4), second, second, "causal")
 draw_mask(axes[1], padding_mask(ids, 0)[1, 0].expand(4, 4), second, second, "padding")
 draw_mask(axes[2], both[1, 0], second, second, "both")
-plots.show(
-    fig,
-    alt="Three masks of four by four words, start, dogs, bark and padding. Causal allows the lower left "
-    "triangle, padding all columns but the last, and both together the triangle without its last field.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # The causal mask is a triangle. The padding mask is a column. Together they are the triangle without the
@@ -737,18 +733,16 @@ for i, (name, word) in enumerate(words):
 # 0.002, batches of 128 sentences, at most 300 steps. It stops early when three batches in a row are right.
 # The score is strict: the model writes the sentence symbol by symbol from its own output, and counts only
 # if all symbols are right. The table was measured with three seeds by
-# `python -m helpers.experiments memory`. Compare the first two rows from left to right.
+# `python -m lessons.boards memory`. Compare the first two rows from left to right.
 
 # %%
+# alt: Heat map of whole sentences right. With all of the memory every column is near 1. With its mean,
+#   reverse falls from four to eight to twelve symbols, and sort stays near 1. With its first word the row
+#   looks much the same. With no memory all are 0. Trained longer, the mean reaches two thirds at eight
+#   symbols. At a quarter of the rate the gap between all and the mean is as wide.
 board = scoreboard.recorded("memory")
-fig = plots.scoreboard(board, title="All of the memory, its mean, or none of it", scale="sentences right")
-plots.show(
-    fig,
-    alt="Heat map of whole sentences right. With all of the memory every column is near 1. With its mean, "
-    "reverse falls from four to eight to twelve symbols, and sort stays near 1. With its first word the row "
-    "looks much the same. With no memory all are 0. Trained longer, the mean reaches two thirds at "
-    "eight symbols. At a quarter of the rate the gap between all and the mean is as wide.",
-)
+fig = plots.board(board, title="All of the memory, its mean, or none of it", scale="sentences right")
+plots.show(fig)
 
 # %% [markdown]
 # With all of the memory, every column is near 1. With its mean, the same decoder writes most sentences of 4
@@ -771,9 +765,10 @@ plots.show(
 # about a quarter of a minute.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: accuracies of models trained here
 live = {}
 for name in ["all of the memory", "mean of the memory"]:
-    found = experiments.sentences_right(experiments.MEMORY[name], seed=0, columns=["reverse 8"])
+    found = boards.sentences_right(boards.MEMORY[name], seed=0, columns=["reverse 8"])
     live[name] = found["reverse 8"]
     print(f"{name:20} reverse 8: {live[name]:.2f}")
 
@@ -832,6 +827,7 @@ print("sources", tuple(sources.shape), " targets", tuple(targets.shape))
 # this shift by one place.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: next-word chances of models trained here
 def train_tiny(keep):
     torch.manual_seed(0)
     model = Tiny(len(names), keep)
@@ -874,15 +870,13 @@ print("one decoder, two memories: dog and cat.   without memory: half dog, half 
 # The two halves differ in who may look at whom. Three attentions, three masks. Compare the first two.
 
 # %%
+# alt: Three masks. German words see all German words. English words see themselves and those before. In
+#   cross-attention each English word sees all German words.
 fig, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
 draw_mask(axes[0], torch.ones(3, 3), german, german, "encoder: self-attention")
 draw_mask(axes[1], causal_mask(4), english, english, "decoder: self-attention")
 draw_mask(axes[2], torch.ones(4, 3), english, german, "decoder: cross-attention")
-plots.show(
-    fig,
-    alt="Three masks. German words see all German words. English words see themselves and those before. "
-    "In cross-attention each English word sees all German words.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # In the encoder every word sees every word, in both directions: the sentence is all there, and the aim is
@@ -965,7 +959,7 @@ assert output.shape == target_words.shape and is_causal(lambda x: outline(source
 allowed_fields = 1 + 2 + 3 + 3
 ### END SOLUTION
 
-checks.fields_allowed(allowed_fields)
+check.fields_allowed(allowed_fields)
 
 # %% [markdown]
 # **2. Predict.** A batch of 2 sentences has 7 source words and 5 target words, and there are 8 heads. Which
@@ -976,7 +970,7 @@ checks.fields_allowed(allowed_fields)
 cross_shape = (2, 8, 5, 7)
 ### END SOLUTION
 
-checks.cross_weights_shape(cross_shape)
+check.cross_weights_shape(cross_shape)
 
 # %% [markdown]
 # **3. Implement.** A mask `(size, size)` under which each place may look at itself and at the `n - 1`
@@ -990,7 +984,7 @@ def window_mask(size, n):
     ### END SOLUTION
 
 
-checks.window_mask(window_mask)
+check.window_mask(window_mask)
 
 # %% [markdown]
 # **4. Implement.** One decoder layer without norms: each of the three sub-layers adds its result to its
@@ -1006,7 +1000,7 @@ def my_decoder_layer(self_attention, cross_attention, feed_forward, x, memory, m
     ### END SOLUTION
 
 
-checks.my_decoder_layer(my_decoder_layer)
+check.my_decoder_layer(my_decoder_layer)
 
 # %% [markdown]
 # **5. Write the check yourself.** `step` is a function from words `(T, D)` to words `(T, D)`, for any
@@ -1027,7 +1021,7 @@ def my_causal_check(step, words):
     ### END SOLUTION
 
 
-checks.my_causal_check(my_causal_check)
+check.my_causal_check(my_causal_check)
 
 # %% [markdown]
 # ## References

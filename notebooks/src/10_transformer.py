@@ -30,7 +30,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
-from helpers import checks, plots, stages
+from helpers import checks, plots
 from helpers import model as helpers_model
 from helpers.arguments import check_ids, check_same_batch, check_sizes
 from helpers.model import (
@@ -41,8 +41,10 @@ from helpers.model import (
     causal_mask,  # built in 09
     padding_mask,  # built in 09
 )
-from helpers.outline import TransformerOutline  # built in 01
 from helpers.reference import NAMES, to_torch  # your weights in PyTorch's parts
+from lessons import stages
+from lessons.exercises import transformer as check
+from lessons.outline import TransformerOutline  # built in 01
 
 # %% [markdown]
 # ## You are here
@@ -51,11 +53,7 @@ from helpers.reference import NAMES, to_torch  # your weights in PyTorch's parts
 today = ["target_embedding", "target_positions", "output_layer"]
 built = [part for part in plots.PARTS if part not in today]
 fig = plots.block_diagram(built, today, title="10: all parts together")
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. Both towers are in colour. The target's embedding, the target's "
-    "positions and the output layer are outlined as today's work, the last hatched boxes.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Three boxes are left. Two of them stand below the decoder, and you have built their twins below the
@@ -459,6 +457,8 @@ assert total == count(base) == 63_082_496, "part by part as in one"
 # from 512 to 512, each with a bias of 512: 4 x (262,144 + 512). Look at the picture for the largest part.
 
 # %%
+# alt: Bars of parameters in millions. Feed-forward is the longest, then attention and the table of words,
+#   which are about equal. The bar of the norms is hardly visible.
 kinds = ["feed-forward", "attention", "table of words", "norms"]
 halves = {"shared": ("#EBC4DA", ""), "encoder": ("#A9D5F2", ""), "decoder": ("#F7C99B", "///")}
 millions = torch.zeros(3, 4)  # (halves, kinds)
@@ -481,11 +481,7 @@ ax.set_title(f"Parameters of the base model, {total / 1e6:.1f} million", fontsiz
 ax.xaxis.label.set_size(13)
 ax.tick_params(labelsize=13)
 ax.invert_yaxis()
-plots.show(
-    fig,
-    alt="Bars of parameters in millions. Feed-forward is the longest, then attention and the table of words, "
-    "which are about equal. The bar of the norms is hardly visible.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Feed-forward has the most, two fifths of the whole. The table of words has about as many as all
@@ -937,7 +933,7 @@ print("source check:", final["source"])
 here = {type(part).__name__ for part in model.modules()}
 assert not any(name.endswith(("Outline", "Placeholder")) for name in here), "no placeholder is left"
 fig = plots.block_diagram(built=list(plots.PARTS), title="The Transformer, built")
-plots.show(fig, alt="Block diagram of the Transformer. Every part is in colour, and none is hatched.")
+plots.show(fig)
 
 # %% [markdown]
 # The source matters now. No placeholder is left, and every box is in colour.
@@ -950,6 +946,7 @@ plots.show(fig, alt="Block diagram of the Transformer. Every part is in colour, 
 # time.
 
 # %%
+# alt: Short 1 fails all. Short 2 passes source, 3 also positions, 4 also causal, others all.
 history["yours"] = verdicts(model, src_4, tgt)
 passed = [[float(answer == "holds") for answer in row.values()] for row in history.values()]  # (rows, 4)
 assert [sum(row) for row in passed] == [0, 1, 2, 3, 4, 4, 4], "each mend adds a check, and yours has all"
@@ -957,7 +954,7 @@ texts = [["holds" if value else "fails" for value in row] for row in passed]
 fig = plots.heat_map(torch.tensor(passed), list(history), list(four), texts=texts, title="Which checks hold")
 for text in fig.axes[0].texts:
     text.set_fontsize(13)
-plots.show(fig, alt="Short 1 fails all. Short 2 passes source, 3 also positions, 4 also causal, others all.")
+plots.show(fig)
 
 # %% [markdown]
 # One mend after the other turns a column dark. Between short 5 and short 6 the table shows no
@@ -988,7 +985,7 @@ plots.show(fig, alt="Short 1 fails all. Short 2 passes source, 3 also positions,
 more_untied = 2 * 37_000 * 512
 ### END SOLUTION
 
-checks.untied_parameters(more_untied)
+check.untied_parameters(more_untied)
 
 # %% [markdown]
 # **2. Implement.** The masks of a PyTorch model are to be used here. `tgt_mask` `(T, T)` holds numbers to
@@ -1002,7 +999,7 @@ def masks_from_pytorch(tgt_mask, key_padding):
     ### END SOLUTION
 
 
-checks.masks_from_pytorch(masks_from_pytorch)
+check.masks_from_pytorch(masks_from_pytorch)
 
 # %% [markdown]
 # **3. Implement.** `in_proj_weight` `(3 D, D)` belongs to an `nn.MultiheadAttention` with `n_heads` heads.
@@ -1016,7 +1013,7 @@ def value_of_head(in_proj_weight, n_heads, head):
     ### END SOLUTION
 
 
-checks.value_of_head(value_of_head)
+check.value_of_head(value_of_head)
 
 # %% [markdown]
 # **4. Implement.** `model` has an embedding `model.embedding` and a linear layer without a bias,
@@ -1031,7 +1028,7 @@ def tie_weights(model):
     ### END SOLUTION
 
 
-checks.tie_weights(tie_weights)
+check.tie_weights(tie_weights)
 
 # %% [markdown]
 # **5. Find the leaks.** Each of the three models changes one method of the right one. For each of them name
@@ -1066,7 +1063,7 @@ class LeakC(Right):
 failing_checks = ["padding", "causal", "positions"]
 ### END SOLUTION
 
-checks.which_check_fails(failing_checks)
+check.which_check_fails(failing_checks)
 
 # %% [markdown]
 # ## References

@@ -12,7 +12,7 @@
 # and clipping and weight decay, which it does not mention. Then you give a model few sentences with wrong
 # labels, watch it become sure of nonsense, and measure which remedy helps and which one harms.
 #
-# - **You need**: [11 - Training](11_training.ipynb).
+# - **You need**: [11 - Training](11_training_that_is_not_fooled.ipynb).
 # - **It runs** in {{time}} on a laptop with two cores.
 # - **In class** these are three lessons; "The matrices at the start" can be skipped.
 
@@ -25,21 +25,19 @@ import math
 import torch
 from torch import nn
 
-from helpers import checks, plots, scoreboard, stages
-from helpers.experiments import training_that_generalises as experiments
+from helpers import plots
 from helpers.model import Transformer, eval_mode  # built in 10
 from helpers.training import TrainingConfig, learning_rate, train
+from lessons import scoreboard, stages
+from lessons.boards import training_that_generalises as boards
+from lessons.exercises import training_that_generalises as check
 
 # %% [markdown]
 # ## You are here
 
 # %%
 fig = plots.block_diagram(built=plots.PARTS, title="12: everything is built, now train it")
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. All parts of both towers and the output layer are filled, and "
-    "none is outlined: nothing new is built today.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # No box is outlined: what changes today is the loop that moves the parameters.
@@ -170,6 +168,8 @@ assert math.isclose(paper_rate(16_000), paper_rate(4000) / 2), "four times the s
 # Look at where the peaks are.
 
 # %%
+# alt: Three curves of the learning rate over 20,000 steps. Each rises in a straight line and then falls
+#   slowly. A longer warm-up makes a lower peak; later all three curves lie on each other.
 steps, warmups = range(1, 20_001, 50), {f"warm-up {n:,}": n for n in (2000, 4000, 8000)}
 lines = {name: (steps, [paper_rate(s, warmup=n) for s in steps]) for name, n in warmups.items()}
 fig = plots.curves(lines, ylabel="learning rate", title="The paper's schedule, three lengths of warm-up")
@@ -177,11 +177,7 @@ for text in fig.axes[0].texts:  # each name stands beside its peak
     n = warmups[text.get_text()]
     text.xy = n, paper_rate(n, warmup=n)
     text.set_position((n + 500, 1.03 * paper_rate(n, warmup=n)))
-plots.show(
-    fig,
-    alt="Three curves of the learning rate over 20,000 steps. Each rises in a straight line and then falls "
-    "slowly. A longer warm-up makes a lower peak; later all three curves lie on each other.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # A longer warm-up also lowers the peak: in this formula the two are tied. (The trainings in the table of
@@ -239,11 +235,14 @@ assert keeps_direction(clip_v2), "version 2 only shortens"
 # the warm-up. `warmup=1` means that the first step has the full rate already. Which loss falls?
 
 # %% tags=["nbval-ignore-output"]
+# alt: Two curves of the loss over the steps. With warm-up the loss falls to 0 within about a hundred
+#   steps, with jumps on the way. Without, it jumps up at the start and then stays on a plateau.
+# not compared: losses and accuracies of models trained here
 loss_curves, warm_live = {}, {}
 for name, warmup in [("no warm-up", 1), ("warm-up 20", 20)]:
     seen = []
     six_layers = scoreboard.train_on(
-        scoreboard.TASKS["reverse"], lambda: experiments.initialised(6, norm_first=False), lr=0.008,
+        scoreboard.TASKS["reverse"], lambda: boards.initialised(6, norm_first=False), lr=0.008,
         warmup=warmup, steps=200,
         on_step=lambda step, loss, seen=seen: seen.append((step, loss)),  # a list of its own for each run
     )  # fmt: skip
@@ -254,11 +253,7 @@ for name, warmup in [("no warm-up", 1), ("warm-up 20", 20)]:
 fig = plots.curves(loss_curves, title="Six layers, post-norm, rate 0.008")
 for text in fig.axes[0].texts:
     text.set_position((text.xy[0] + 4, text.xy[1]))  # each name stands where its curve ends
-plots.show(
-    fig,
-    alt="Two curves of the loss over the steps. With warm-up the loss falls to 0 within about a hundred "
-    "steps, with jumps on the way. Without, it jumps up at the start and then stays on a plateau.",
-)
+plots.show(fig)
 assert warm_live["no warm-up"] < 0.5 < 0.7 < warm_live["warm-up 20"], "only the warm-up should train it"
 
 # %% [markdown]
@@ -267,15 +262,16 @@ assert warm_live["no warm-up"] < 0.5 < 0.7 < warm_live["warm-up 20"], "only the 
 # near `log 8` = 2.08, the loss of one that gives each of the 8 symbols the same share. (So it did, too,
 # in a trial that is not shown here, with clipping to length 1 and with the paper's betas, one seed each.)
 #
-# The table has three seeds, four rates and pre-norm (`python -m helpers.experiments warmup`). Below the
+# The table has three seeds, four rates and pre-norm (`python -m lessons.boards warmup`). Below the
 # row of best guesses, where does each row turn pale?
 
 # %%
+# alt: Heat map of accuracies. Post-norm without warm-up is at the best guess from rate 0.008 on, with 20
+#   steps mostly from 0.016 on. Pre-norm without warm-up fails at 0.032 alone.
 warm = scoreboard.recorded("warmup")
 guess = dict.fromkeys(warm["post-norm, no warm-up"], scoreboard.chance(scoreboard.TASKS["reverse"]))
-fig = plots.scoreboard(warm, chance=guess, title="Six layers on reverse, at most 200 steps")
-plots.show(fig, alt="Heat map of accuracies. Post-norm without warm-up is at the best guess from rate "
-    "0.008 on, with 20 steps mostly from 0.016 on. Pre-norm without warm-up fails at 0.032 alone.")
+fig = plots.board(warm, chance=guess, title="Six layers on reverse, at most 200 steps")
+plots.show(fig)
 for row, learns, fails in zip(warm, (0.004, 0.008, 0.016), (0.008, 0.032, 0.032), strict=False):
     assert min(warm[row][f"rate {learns}"]) > 0.95, "it learns at this rate"
     assert max(warm[row][f"rate {fails}"]) < 0.8, "and fails with all seeds at this one"
@@ -319,16 +315,17 @@ assert 0.9 < spread("Xavier")[1] < 1.1 and spread("default")[1] < 0.7 and spread
 
 # %% [markdown]
 # Xavier keeps the size, the default nearly halves it, and size 1 blows it up. The table asks what that
-# does to six post-norm layers with 100 steps of warm-up (`python -m helpers.experiments initialisation`).
+# does to six post-norm layers with 100 steps of warm-up (`python -m lessons.boards initialisation`).
 
 # %%
+# alt: Heat map of accuracies. The default reaches 1 at both rates. Xavier is behind with one seed at the
+#   lower rate. The row with matrices of size 1 is nearly as pale as the best guess.
 start_table = scoreboard.recorded("initialisation")
 assert min(min(scores) for scores in start_table["default"].values()) > 0.95, "the default learns"
 assert max(max(scores) for scores in start_table["normal, 1"].values()) < 0.5, "matrices of size 1 do not"
 guess = dict.fromkeys(start_table["default"], scoreboard.chance(scoreboard.TASKS["reverse"]))
-fig = plots.scoreboard(start_table, chance=guess, title="Six layers on reverse, by the matrices at the start")
-plots.show(fig, alt="Heat map of accuracies. The default reaches 1 at both rates. Xavier is behind with one "
-    "seed at the lower rate. The row with matrices of size 1 is nearly as pale as the best guess.")
+fig = plots.board(start_table, chance=guess, title="Six layers on reverse, by the matrices at the start")
+plots.show(fig)
 
 # %% [markdown]
 # So the start matters where it is far off: matrices of size 1 fail at both rates with all seeds, in spite
@@ -559,6 +556,8 @@ for c in [0.5, 1, 2, 4]:
 # lowest point.
 
 # %%
+# alt: Three curves of the loss over the factor on the logits. The training loss falls towards 0. The
+#   smoothed training loss and the loss on new labels have a lowest point and rise after it.
 factors = [k / 10 for k in range(1, 61)]
 
 
@@ -580,11 +579,7 @@ for name in ["training, smoothed 0.1", "new labels"]:
 falling = by_factor["training"][1]
 assert falling == sorted(falling, reverse=True), "without smoothing the training loss only falls"
 fig = plots.curves(by_factor, xlabel="factor on the logits", title="The same answers, more or less sure")
-plots.show(
-    fig,
-    alt="Three curves of the loss over the factor on the logits. The training loss falls towards 0. The "
-    "smoothed training loss and the loss on new labels have a lowest point and rise after it.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # The plain training loss only falls. The smoothed one is lowest where the shares are those of the
@@ -634,7 +629,7 @@ logits_of_many = 3 * torch.rand(500, 8, generator=torch.Generator().manual_seed(
 labels_of_many = torch.randint(8, (500,), generator=torch.Generator().manual_seed(1))  # (N,)
 share, answer = logits_of_many.softmax(dim=-1).max(dim=-1)  # (N,) each
 ours = calibration_v2(share, (answer == labels_of_many).float())
-assert math.isclose(ours, experiments.calibration_error(logits_of_many, labels_of_many), rel_tol=1e-4)
+assert math.isclose(ours, boards.calibration_error(logits_of_many, labels_of_many), rel_tol=1e-4)
 print("equal to the helper that measures the boards: True")
 
 # %% [markdown]
@@ -654,9 +649,9 @@ x, true_y = scoreboard.TASKS["reverse"].draw(200, generator)  # (N, S) each
 y = noisy(true_y, 0.2, generator)  # (N, S)
 for name, symbols in [("sentence", x), ("true labels", true_y), ("noisy labels", y)]:
     print(f"{name:13}", symbols[1].tolist())
-assert torch.equal(y, experiments.sentences("reverse", 200, 0.2, seed=0)[1]), "as in the helper"
+assert torch.equal(y, boards.sentences("reverse", 200, 0.2, seed=0)[1]), "as in the helper"
 
-new_x, new_y, new_true = experiments.sentences("reverse", 1000, 0.2, seed=-1, held_out=True)
+new_x, new_y, new_true = boards.sentences("reverse", 1000, 0.2, seed=-1, held_out=True)
 print(f"labels that are still true: {(new_y == new_true).float().mean():.3f}")
 assert 0.8 < (new_y == new_true).float().mean() < 0.85, "0.8 + 0.2 / 8 = 0.825"
 
@@ -667,13 +662,14 @@ assert 0.8 < (new_y == new_true).float().mean() < 0.85, "0.8 + 0.2 / 8 = 0.825"
 # Accuracy and calibration are measured with *noisy* labels here, the only world that the model was shown.
 #
 # Train three models now (about twenty seconds). The loop is `train_noisy` in
-# `helpers/experiments/training_that_generalises.py`: AdamW, 400 steps, a warm-up to the rate 0.001, which
+# `lessons/boards/training_that_generalises.py`: AdamW, 400 steps, a warm-up to the rate 0.001, which
 # then stays, and clipping. The **gap** is the accuracy in training minus that on held-out sentences.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: accuracies of models trained here
 live, columns = {}, ["training", "held out", "gap", "calibration error"]
 for row in ["nothing", "label smoothing 0.2", "dropout 0.1"]:
-    live[row] = experiments.generalisation(experiments.REMEDIES[row], seed=0)
+    live[row] = boards.generalisation(boards.REMEDIES[row], seed=0)
     print(f"{row:20}", "  ".join(f"{name} {live[row][name]:.2f}" for name in columns))
 
 for row in ["nothing", "label smoothing 0.2"]:
@@ -695,15 +691,17 @@ def reliability(model, x, y):
     return [[values[bins == b].mean().item() for b in kept] for values in (share, right)]
 
 # %% tags=["nbval-ignore-output"]
+# alt: Reliability diagram with a dashed diagonal. Without a remedy the line runs far below the diagonal.
+#   With label smoothing it runs mostly above it, and with dropout close to it.
+# not compared: confidence and accuracy of models trained here
 points = {}
 for row in live:
-    kept_model = experiments.train_noisy("reverse", 0, **experiments.REMEDIES[row])  # kept by the helper
+    kept_model = boards.train_noisy("reverse", 0, **boards.REMEDIES[row])  # kept by the helper
     points[row] = reliability(kept_model, new_x, new_y)
 fig = plots.curves(points, xlabel="confidence", ylabel="accuracy", title="New sentences, noisy labels")
 fig.axes[0].plot([0.2, 1], [0.2, 1], color="black", linestyle="--")
 fig.axes[0].set_aspect("equal")
-plots.show(fig, alt="Reliability diagram with a dashed diagonal. Without a remedy the line runs far below "
-    "the diagonal. With label smoothing it runs mostly above it, and with dropout close to it.")  # fmt: skip
+plots.show(fig)  # fmt: skip
 
 # %% [markdown]
 # Without a remedy the whole line lies below the diagonal: where the model says 0.99, about three in four
@@ -715,7 +713,8 @@ plots.show(fig, alt="Reliability diagram with a dashed diagonal. Without a remed
 # labels.
 
 # %% tags=["nbval-ignore-output"]
-dropped = experiments.train_noisy("reverse", 0, **experiments.REMEDIES["dropout 0.1"])
+# not compared: accuracy of a model trained here, and dropout
+dropped = boards.train_noisy("reverse", 0, **boards.REMEDIES["dropout 0.1"])
 scores_by_mode = {}
 with torch.no_grad():
     for mode in [True, False]:
@@ -728,20 +727,21 @@ assert scores_by_mode[True] < scores_by_mode[False] - 0.02, "in training mode th
 # ## The scoreboard
 #
 # One seed is no comparison. The board has each remedy at several strengths, with three seeds (`python -m
-# helpers.experiments remedies`). First those that act in each step. In `gap` and `calibration error` pale
+# lessons.boards remedies`). First those that act in each step. In `gap` and `calibration error` pale
 # is good. Then compare `held out`, an accuracy, with `confidence`: where that is higher, a model is too
 # sure.
 
 # %%
+# alt: Heat map of remedies by four measures. The gap is widest without a remedy, hardly narrower with
+#   label smoothing, and narrowest with weight decay 5. The calibration error is large without a remedy, with
+#   weight decay 0.01, label smoothing 0.4 and weight decay 5.
 board = scoreboard.recorded("remedies")
 columns_shown = ["held out", "confidence", "gap", "calibration error"]
 chosen = {row: {name: scores[name] for name in columns_shown} for row, scores in board.items()}
 in_each_step = [row for row in board if row.startswith(("nothing", "label", "dropout", "weight"))]
-fig = plots.scoreboard({row: chosen[row] for row in in_each_step}, scale="share of labels, or error",
+fig = plots.board({row: chosen[row] for row in in_each_step}, scale="share of labels, or error",
                        title="200 sentences, one label in five drawn anew")  # fmt: skip
-plots.show(fig, alt="Heat map of remedies by four measures. The gap is widest without a remedy, hardly "
-    "narrower with label smoothing, and narrowest with weight decay 5. The calibration error is large "
-    "without a remedy, with weight decay 0.01, label smoothing 0.4 and weight decay 5.")  # fmt: skip
+plots.show(fig)  # fmt: skip
 
 # %% [markdown]
 # **Which remedies narrow the gap?** Weight decay 2 and 5, and they raise held-out accuracy with every
@@ -759,12 +759,13 @@ plots.show(fig, alt="Heat map of remedies by four measures. The gap is widest wi
 # and changes no answer. "300 sentences" is the control for both: it trains on the 100 as well.
 
 # %%
+# alt: Heat map of other means by the same measures. Stopping early narrows the gap, temperature leaves it.
+#   2000 sentences, and 200 without noise, have no gap and hardly an error; 50 without noise have a wide gap
+#   and a large error.
 others = ["nothing"] + [row for row in board if row not in in_each_step]
-fig = plots.scoreboard({row: chosen[row] for row in others}, scale="share of labels, or error",
+fig = plots.board({row: chosen[row] for row in others}, scale="share of labels, or error",
                        title="Other means, and controls")  # fmt: skip
-plots.show(fig, alt="Heat map of other means by the same measures. Stopping early narrows the gap, "
-    "temperature leaves it. 2000 sentences, and 200 without noise, have no gap and hardly an error; 50 "
-    "without noise have a wide gap and a large error.")  # fmt: skip
+plots.show(fig)  # fmt: skip
 
 # %% [markdown]
 # Stopping early narrows the gap far more than 300 sentences do; in accuracy the two overlap. The smaller
@@ -801,14 +802,15 @@ for row in ["200 sentences, no noise", "nothing", "temperature"]:
 # first. (Choose a strength on sentences that are neither trained on nor reported.)
 #
 # Does this hold at another rate, and on another task? Here is `reverse` at twice the rate, and `count` at
-# that rate (`python -m helpers.experiments remedies_again`).
+# that rate (`python -m lessons.boards remedies_again`).
 
 # %%
+# alt: Heat map of two tasks by the same measures. On reverse smoothing 0.1 has a smaller calibration error
+#   than 0.4, on count it is the other way round. Temperature has a small one on both.
 again = scoreboard.recorded("remedies_again")
 chosen = {row: {name: scores[name] for name in columns_shown} for row, scores in again.items()}
-fig = plots.scoreboard(chosen, title="200 sentences, rate 0.002", scale="share of labels, or error")
-plots.show(fig, alt="Heat map of two tasks by the same measures. On reverse smoothing 0.1 has a smaller "
-    "calibration error than 0.4, on count it is the other way round. Temperature has a small one on both.")
+fig = plots.board(chosen, title="200 sentences, rate 0.002", scale="share of labels, or error")
+plots.show(fig)
 error = {row: scores["calibration error"] for row, scores in again.items()}
 assert max(error["reverse, label smoothing 0.1"]) < min(error["reverse, label smoothing 0.4"]), "as before"
 assert max(error["count, label smoothing 0.4"]) < min(error["count, label smoothing 0.1"]), "the other way"
@@ -826,21 +828,19 @@ assert min(again["count, 200 sentences, no noise"]["gap"]) > 0.05, "too few with
 # ### A solved task
 #
 # Now the counter-example: 10,000 sentences, no noise, two tasks that are solved without any remedy, or
-# nearly (`python -m helpers.experiments solved`). What do the remedies do to the calibration error?
+# nearly (`python -m lessons.boards solved`). What do the remedies do to the calibration error?
 
 # %%
+# alt: Heat map of five rows on two solved tasks. All are right on nearly all held-out labels. The
+#   calibration error is near 0 without a remedy and rises with label smoothing.
 solved = scoreboard.recorded("solved")
 bare_solved = {name: max(scores) for name, scores in solved["nothing"].items()}
 for strength, error in [("0.1", 0.06), ("0.4", 0.25)]:
     row = solved[f"label smoothing {strength}"]
     for task in ["reverse", "count"]:
         assert min(row[f"{task}, calibration error"]) > max(error, bare_solved[f"{task}, calibration error"])
-fig = plots.scoreboard(solved, title="Enough sentences, no noise", scale="share of labels, or error")
-plots.show(
-    fig,
-    alt="Heat map of five rows on two solved tasks. All are right on nearly all held-out labels. The "
-    "calibration error is near 0 without a remedy and rises with label smoothing.",
-)
+fig = plots.board(solved, title="Enough sentences, no noise", scale="share of labels, or error")
+plots.show(fig)
 
 # %% [markdown]
 # On `reverse` all rows are right; on `count` they differ by a hundredth or less. Without a remedy, the
@@ -878,13 +878,15 @@ lowest_loss = -(best_shares * best_shares.log()).sum().item()
 print(f"{best_shares.shape[1]} symbols; the smoothed loss cannot fall below {lowest_loss:.2f}")
 
 # %% tags=["nbval-ignore-output"]
+# alt: Three pictures over the steps. The training loss levels off at a dashed line, the validation loss
+#   falls below it. Teacher-forced accuracy rises to 1. The rate rises and falls.
+# not compared: the curves of a training
 recipe = TrainingConfig(epochs=5, max_tokens=1000, peak_lr=4e-3, warmup_steps=100, average_last=3)
 history = train(whole, pairs(4000, seed=0), recipe, valid=pairs(300, seed=1, held_out=True))
 assert lowest_loss < history.loss[-1] < lowest_loss + 0.1, "it should level off close to this line"
 fig = plots.training_curves(history, title="The whole model on reverse")
 fig.axes[0].axhline(lowest_loss, color="black", linestyle="--")
-plots.show(fig, alt="Three pictures over the steps. The training loss levels off at a dashed line, the "
-    "validation loss falls below it. Teacher-forced accuracy rises to 1. The rate rises and falls.")
+plots.show(fig)
 
 # %% [markdown]
 # The training loss levels off at the dashed line: even a model that is right pays for the smoothing. The
@@ -936,7 +938,7 @@ assert forced > 0.95 and free > 0.8, "the recipe should train the whole model"
 after_one_step = [1.0, 1.0, 3.0]
 ### END SOLUTION
 
-checks.adams_first_step(after_one_step)
+check.adams_first_step(after_one_step)
 
 # %% [markdown]
 # **2. On paper.** Five symbols, the right one is symbol 2, counted from 0, and the share of smoothing is
@@ -947,7 +949,7 @@ checks.adams_first_step(after_one_step)
 target_of_two = [0.04, 0.04, 0.84, 0.04, 0.04]
 ### END SOLUTION
 
-checks.smoothed_target(target_of_two)
+check.smoothed_target(target_of_two)
 
 # %% [markdown]
 # **3. On paper.** Four answers have confidence 0.9, and three of them are right. One answer has
@@ -958,7 +960,7 @@ checks.smoothed_target(target_of_two)
 error_on_paper = 4 / 5 * abs(0.75 - 0.9) + 1 / 5 * abs(1 - 0.4)
 ### END SOLUTION
 
-checks.calibration_on_paper(error_on_paper)
+check.calibration_on_paper(error_on_paper)
 
 # %% [markdown]
 # **4. Implement.** Dropout that keeps the average: `p` is the probability to drop a number, and
@@ -973,7 +975,7 @@ def my_dropout(x, p, training):
     ### END SOLUTION
 
 
-checks.my_dropout(my_dropout)
+check.my_dropout(my_dropout)
 
 # %% [markdown]
 # **5. Find what is wrong.** This step runs and trains badly. Five things are needed, in the right order:
@@ -1003,7 +1005,7 @@ def training_step(model, optimiser, x, y, loss_of):
     ### END SOLUTION
 
 
-checks.training_step(training_step)
+check.training_step(training_step)
 
 # %% [markdown]
 # ## References

@@ -13,7 +13,7 @@
 # writes an English one?
 #
 # - **You need**: the model of [10 - The Transformer](10_transformer.ipynb) and the training of
-#   [11 - Training](11_training.ipynb) and
+#   [11 - Training](11_training_that_is_not_fooled.ipynb) and
 #   [12 - Training that generalises](12_training_that_generalises.ipynb).
 #   All of it is imported from `helpers`, so a class can also begin here.
 # - **It runs** in {{time}} on a laptop with two cores. Most of that is the training.
@@ -31,23 +31,21 @@ import torch
 from sacrebleu.metrics import BLEU
 
 import helpers
-from helpers import checks, plots
-from helpers.data import bucketed_batches, encode_pairs, make_batch, multi30k, padding_share, train_tokenizer
+from helpers import plots
+from helpers.data import bucketed_batches, encode_pairs, make_batch, padding_share, train_tokenizer
 from helpers.decoding import translate_batch
 from helpers.grammar import SentencePair, grammar_corpus, held_out_combinations, words
 from helpers.model import Transformer, record_attention
+from helpers.multi30k import multi30k
 from helpers.training import TrainingConfig, train
+from lessons.exercises import translation as check
 
 # %% [markdown]
 # ## You are here
 
 # %% tags=["readme-block_diagram"]
 fig = plots.block_diagram(built=plots.PARTS, title="13: everything in place")
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. All parts of both towers and the output layer are filled: "
-    "nothing is a placeholder.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # No part is hatched: the model of this notebook has everything. What it does not have is knowledge. It gets
@@ -285,6 +283,7 @@ print(source, " ->", repr(translate_batch(model, tokenizer, [source])[0][:40]))
 # last five checkpoints.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: seconds and loss of a training differ between machines
 CONFIGS = {
     "grammar": dict(epochs=5, max_tokens=1000, peak_lr=1e-2, warmup_steps=200, average_last=3),
     "multi30k": dict(epochs=24, max_tokens=3000, peak_lr=1.5e-3, warmup_steps=800, average_last=5),
@@ -293,17 +292,15 @@ history = train(model, encoded, TrainingConfig(**CONFIGS[DATASET]))
 print(f"{len(history.step)} steps in {history.seconds:.0f} s, last loss {history.loss[-1]:.2f}")
 
 # %%
+# alt: Three pictures over the steps. The training loss falls steeply, then flattens just above a dashed
+#   line near 1. The teacher-forced accuracy rises towards 1. The learning rate rises, then falls.
 wanted = torch.full((n_vocab,), 0.1 / n_vocab)  # label smoothing: 0.1 is shared by all subwords,
 wanted[0] += 0.9  # and 0.9 is for the right one
 floor = -(wanted * wanted.log()).sum().item()
 
 fig = plots.training_curves(history, title="Training, with label smoothing")
 fig.axes[0].axhline(floor, color="black", linestyle="--")
-plots.show(
-    fig,
-    alt="Three pictures over the steps. The training loss falls steeply, then flattens just above a dashed "
-    "line near 1. The teacher-forced accuracy rises towards 1. The learning rate rises, then falls.",
-)
+plots.show(fig)
 print(f"with label smoothing the loss cannot fall below {floor:.2f}")
 assert floor < history.loss[-1] < history.loss[0] / 2, "the loss should have fallen, and not below its floor"
 
@@ -318,6 +315,7 @@ assert floor < history.loss[-1] < history.loss[0] / 2, "the loss should have fal
 # Translate the test side. Here nobody corrects the decoder: it reads its own words.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: sentences by the model trained here
 references = [pair.english for pair in test_side]
 translations = translate_batch(model, tokenizer, [pair.german for pair in test_side])
 for pair, translation in list(zip(test_side, translations, strict=True))[:3]:
@@ -344,6 +342,7 @@ assert exact >= 0.95 or DATASET != "grammar", f"only {exact:.1%}"
 # how words are cut. So never quote a BLEU score without the signature that says how it was computed.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: the score of the model trained here, and the version of sacreBLEU
 metric = BLEU()
 bleu = metric.corpus_score(translations, [references])
 print(f"exact match {exact:.1%}")
@@ -358,6 +357,7 @@ print(metric.get_signature())
 # Averages hide the interesting part. Look at what went wrong.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: which sentences go wrong depends on the training
 wrong = [(pair, t) for pair, t in zip(test_side, translations, strict=True) if t != pair.english]
 print(len(wrong), "of", len(test_side), "are not exactly right")
 for pair, translation in wrong[:4]:
@@ -441,6 +441,8 @@ for layer in range(n_layers):
 # These are the first 100 sentences. Look for heads that stand out, and for heads that do not.
 
 # %%
+# alt: Heat map with one row per decoder layer and one column per head: the share of words for which the
+#   head's largest weight falls on the right German word. The heads differ widely.
 fig = plots.attention_map(
     rates,
     [f"layer {layer + 1}" for layer in range(n_layers)],
@@ -450,11 +452,7 @@ fig = plots.attention_map(
     key_label="",
 )
 fig.axes[-1].set_ylabel("share of words", fontsize=13)
-plots.show(
-    fig,
-    alt="Heat map with one row per decoder layer and one column per head: the share of words for which "
-    "the head's largest weight falls on the right German word. The heads differ widely.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # The heads differ widely. Some look at the right word most of the time. Nobody asked for it: the training
@@ -489,6 +487,7 @@ guesses = {
 # the words whose partner stands somewhere else. There "same place" must fail.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: how often the heads of the model trained here hit
 def only_elsewhere(pair, gold):
     places = zip(same_place(pair), gold, strict=True)
     return [right if place not in right else set() for place, right in places]
@@ -510,6 +509,8 @@ assert DATASET != "grammar" or best_elsewhere > max(g[1] for g in guessed) + 0.2
 # Draw that head for the sentence of step 2, and below it the gold alignment.
 
 # %%
+# alt: Two heat maps of English words against German words. Above the attention weights of the best head,
+#   below the gold alignment. Most dark cells of the upper map stand where the lower one has a dark cell.
 english, german = words(example.english), words(example.german)
 aligned = torch.zeros(len(english), len(german))  # (English words, German words)
 for i, j in example.alignment:
@@ -520,11 +521,7 @@ labels = dict(query_label="English word being predicted", key_label="German word
 maps = {"The best head": word_weights(example)[layer, head], "The grammar's alignment": aligned}
 for ax, (title, table) in zip(axes, maps.items(), strict=True):
     plots.attention_map(table, english, german, ax=ax, title=title, bar=False, **labels)
-plots.show(
-    fig,
-    alt="Two heat maps of English words against German words. Above the attention weights of the best head, "
-    "below the gold alignment. Most dark cells of the upper map stand where the lower one has a dark cell.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Most dark cells of the upper map stand where the lower one has a dark cell. Where the pictures agree, the
@@ -607,7 +604,7 @@ tgt_in = [1, 7, 5, 9]
 labels_of_it = [7, 5, 9, 2]
 ### END SOLUTION
 
-checks.shifted([tgt_in, labels_of_it])
+check.shifted([tgt_in, labels_of_it])
 
 # %% [markdown]
 # **2. Implement.** Sentences of these lengths share a batch. Return the share of padding among all places
@@ -621,7 +618,7 @@ def padding_in_batch(lengths):
     ### END SOLUTION
 
 
-checks.padding_in_batch(padding_in_batch)
+check.padding_in_batch(padding_in_batch)
 
 # %% [markdown]
 # **3. Implement.** Return the share of translations that equal their reference.
@@ -633,7 +630,7 @@ def exact_match_score(translations, references):
     ### END SOLUTION
 
 
-checks.exact_match_score(exact_match_score)
+check.exact_match_score(exact_match_score)
 
 # %% [markdown]
 # **4. Implement.** `weights` is `(T, S)`, one column for each piece, and `word_ids` holds the word number
@@ -649,7 +646,7 @@ def pieces_to_words(weights, word_ids):
     ### END SOLUTION
 
 
-checks.pieces_to_words(pieces_to_words)
+check.pieces_to_words(pieces_to_words)
 
 # %% [markdown]
 # **5. Implement.** `weights` is `(T, S)` between words, and `partners` holds a set of right columns for
@@ -664,7 +661,7 @@ def alignment_hits(weights, partners):
     ### END SOLUTION
 
 
-checks.alignment_hits(alignment_hits)
+check.alignment_hits(alignment_hits)
 
 # %% [markdown]
 # ## References

@@ -13,8 +13,8 @@
 # else.
 #
 # - **You need**: the parts from [04 - Multi-head attention](04_multi_head.ipynb) to
-#   [09 - The decoder](09_decoder.ipynb), the training of [11 - Training](11_training.ipynb), and what a
-#   derivative is.
+#   [09 - The decoder](09_decoder.ipynb), the training of
+#   [11 - Training](11_training_that_is_not_fooled.ipynb), and what a derivative is.
 # - **It runs** in {{time}} on a laptop with two cores.
 # - **This notebook can be skipped in class.** Nothing later needs it.
 
@@ -28,18 +28,15 @@ import tracemalloc
 
 import numpy as np
 
-from helpers import checks, plots
+from helpers import plots
+from lessons.exercises import backprop_by_hand as check
 
 # %% [markdown]
 # ## You are here
 
 # %%
 fig = plots.block_diagram(built=plots.PARTS, title="15: all of it once more, by hand")
-plots.show(
-    fig,
-    alt="Block diagram of the Transformer. All parts of both towers are filled: each of them is built "
-    "again in this notebook.",
-)
+plots.show(fig)
 
 # %% [markdown]
 # Every part exists already. You build each of them a second time, with one more method: the way back. The
@@ -892,11 +889,11 @@ assert factor_moves < 0.01 / 1000, "Adam divides the factor away"
 #
 # ### The task: 1 0 1 0
 #
-# You know the task from [11](11_training.ipynb): the target alternates between two symbols, and stops. One
-# thing is harder here. There the source repeats one symbol. Here only its *first* symbol says with which
-# symbol the answer begins, its **phase**. The others are drawn at random and mean nothing. The *length* of
-# the source is the length of the answer. The ids are those of `helpers.data`: padding 0, `<s>` 1, `</s>` 2,
-# and the symbols 0 and 1 are 4 and 5.
+# You know the task from [11](11_training_that_is_not_fooled.ipynb): the target alternates between two
+# symbols, and stops. One thing is harder here. There the source repeats one symbol. Here only its *first*
+# symbol says with which symbol the answer begins, its **phase**. The others are drawn at random and mean
+# nothing. The *length* of the source is the length of the answer. The ids are those of `helpers.data`:
+# padding 0, `<s>` 1, `</s>` 2, and the symbols 0 and 1 are 4 and 5.
 
 # %% tags=["part"]
 NAMES = {0: "", 1: "<s>", 2: "</s>", 4: "0", 5: "1"}
@@ -985,6 +982,7 @@ def fit(seed, decay, held_out=HELD_OUT, rate=2e-3, steps=600, d_model=32):
 # score.
 
 # %% tags=["nbval-ignore-output"]
+# not compared: accuracies of models trained here
 runs = [(d, s, HELD_OUT) for d in (1.0, 0.0) for s in (0, 1)] + [(1.0, s, [6, 10, 15]) for s in (0, 1)]
 print(f"decay  seed  loss    trained   {'held out':26}  21, 22, 24")
 scores = {}
@@ -1076,6 +1074,7 @@ assert kept > 3 > 0.5 > kept_wide and 1.25 * kept < peak, "it depends on the num
 
 
 # %% tags=["nbval-ignore-output"]
+# not compared: how long each way takes on this machine
 def milliseconds(work, times=30):
     work()
     taken = []
@@ -1166,7 +1165,7 @@ assert same_logits, "the text should hold all that forward needs"
 chain = [16, 8, 24]
 ### END SOLUTION
 
-checks.gradient_on_paper(chain)
+check.gradient_on_paper(chain)
 
 # %% [markdown]
 # **2. Predict.** A `Linear` of this notebook maps words of width 512 to width 64. It gets 8 sentences of
@@ -1178,7 +1177,7 @@ checks.gradient_on_paper(chain)
 shapes = [(64, 512), (64,), (8, 5, 512)]
 ### END SOLUTION
 
-checks.gradient_shapes(shapes)
+check.gradient_shapes(shapes)
 
 # %% [markdown]
 # **3. Implement.** The way back of `tanh`, whose derivative is `1 - tanh(x) ** 2`. `x` is the input, and
@@ -1192,7 +1191,7 @@ def tanh_backward(x, grad):
     ### END SOLUTION
 
 
-checks.tanh_backward(tanh_backward)
+check.tanh_backward(tanh_backward)
 
 # %% [markdown]
 # **4. Implement.** Dropout's forward pass is `x * kept / (1 - rate)`: `kept` is true where a number
@@ -1206,7 +1205,7 @@ def dropout_backward(grad, kept, rate):
     ### END SOLUTION
 
 
-checks.dropout_backward(dropout_backward)
+check.dropout_backward(dropout_backward)
 
 # %% [markdown]
 # **5. Implement.** One table `(n_vocab, D)` is both the embedding of `ids` `(B, T)` and the weight of the
@@ -1223,7 +1222,7 @@ def tied_gradient(ids, grad_rows, x, grad_logits):
     ### END SOLUTION
 
 
-checks.tied_gradient(tied_gradient)
+check.tied_gradient(tied_gradient)
 
 # %% [markdown]
 # **Without a check:** port `forward` to Rust, with the numbers in `port`. Start with `Linear` and

@@ -35,112 +35,46 @@ def in_place(x, p, training):
     return x
 
 
-def clip(model):
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+def step(order, loss_sign=1, clip=nn.utils.clip_grad_norm_):
+    """A training step that does these parts in this order; the loss comes first, but for `train`."""
+
+    def wrong(model, optimiser, x, y, loss_of):
+        if "train" in order:
+            model.train()
+        loss = loss_sign * loss_of(model(x), y)
+        parts = {
+            "train": lambda: None,
+            "zero": optimiser.zero_grad,
+            "backward": loss.backward,
+            "clip": lambda: clip(model.parameters(), 1.0),
+            "step": optimiser.step,
+        }
+        for part in order.split():
+            parts[part]()
+        return loss
+
+    return wrong
 
 
-def no_train(model, optimiser, x, y, loss_of):
-    loss = loss_of(model(x), y)
-    optimiser.zero_grad()
-    loss.backward()
-    clip(model)
-    optimiser.step()
-    return loss
+right_step = step("train zero backward clip step")
 
 
-def no_zero(model, optimiser, x, y, loss_of):
-    model.train()
-    loss = loss_of(model(x), y)
-    loss.backward()
-    clip(model)
-    optimiser.step()
-    return loss
-
-
-def zero_last(model, optimiser, x, y, loss_of):
-    model.train()
-    loss = loss_of(model(x), y)
-    loss.backward()
-    clip(model)
-    optimiser.step()
-    optimiser.zero_grad()
-    return loss
-
-
-def zero_after_backward(model, optimiser, x, y, loss_of):
-    model.train()
-    loss = loss_of(model(x), y)
-    loss.backward()
-    optimiser.zero_grad()
-    optimiser.step()
-    return loss
-
-
-def clipped_too_late(model, optimiser, x, y, loss_of):
-    model.train()
-    loss = loss_of(model(x), y)
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    clip(model)
-    return loss
-
-
-def no_step(model, optimiser, x, y, loss_of):
-    model.train()
-    loss = loss_of(model(x), y)
-    optimiser.zero_grad()
-    loss.backward()
-    clip(model)
-    return loss
-
-
-def capped(model, optimiser, x, y, loss_of):
-    model.train()
-    loss = loss_of(model(x), y)
-    optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_value_(model.parameters(), 1.0)
-    optimiser.step()
-    return loss
-
-
-def uphill(model, optimiser, x, y, loss_of):
-    return no_fault(model, optimiser, x, y, lambda out, y: -loss_of(out, y))
+def one_long(parameters, length):
+    for parameter in parameters:
+        parameter.grad /= parameter.grad.norm()
 
 
 def swapped(model, optimiser, x, y, loss_of):
-    return no_fault(model, optimiser, x, y, lambda out, y: loss_of(y, out))
-
-
-def always_one_long(model, optimiser, x, y, loss_of):
-    model.train()
-    loss = loss_of(model(x), y)
-    optimiser.zero_grad()
-    loss.backward()
-    for parameter in model.parameters():
-        parameter.grad /= parameter.grad.norm()
-    optimiser.step()
-    return loss
-
-
-def no_fault(model, optimiser, x, y, loss_of):
-    model.train()
-    loss = loss_of(model(x), y)
-    optimiser.zero_grad()
-    loss.backward()
-    clip(model)
-    optimiser.step()
-    return loss
+    return right_step(model, optimiser, x, y, lambda out, y: loss_of(y, out))
 
 
 def no_return(model, optimiser, x, y, loss_of):
     """The code as printed, without its return: the verdict must still name a real mistake."""
-    loss = loss_of(model(x), y)
-    clip(model)
-    loss.backward()
-    optimiser.step()
-    optimiser.zero_grad()
+    step("clip backward step zero")(model, optimiser, x, y, loss_of)
+
+
+def right_without_return(model, optimiser, x, y, loss_of):
+    right_step(model, optimiser, x, y, loss_of)
 
 
 WRONG = {
@@ -178,16 +112,17 @@ WRONG = {
         (lambda x, p, training: x, "dropped 0.00"),
     ],
     "training_step": [
-        (no_train, "eval mode"),
-        (no_zero, "zero_grad() is missing"),
-        (zero_last, "before backward()"),
-        (zero_after_backward, "no gradient when step()"),
-        (clipped_too_late, "5 long"),
-        (no_step, "step() is missing"),
+        (step("zero backward clip step"), "eval mode"),
+        (step("train backward clip step"), "zero_grad() is missing"),
+        (step("train backward clip step zero"), "before backward()"),
+        (step("train backward zero step"), "no gradient when step()"),
+        (step("train zero backward step clip"), "5 long"),
+        (step("train zero backward clip"), "step() is missing"),
         (no_return, "eval mode"),
-        (capped, "caps each number"),
-        (uphill, "uphill"),
+        (step("train zero backward clip step", clip=nn.utils.clip_grad_value_), "caps each number"),
+        (step("train zero backward clip step", loss_sign=-1), "uphill"),
         (swapped, "uphill"),
-        (always_one_long, "must stay as it is"),
+        (step("train zero backward clip step", clip=one_long), "must stay as it is"),
+        (right_without_return, "not the loss"),
     ],
 }

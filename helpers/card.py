@@ -1,0 +1,151 @@
+"""The card of a translator: how it was trained, what it scores, and what its data may be used for."""
+
+import json
+import platform
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from helpers.checkpoints import load_model
+from helpers.data import bucketed_batches, encode_pairs
+from helpers.decoding import translate_batch
+from helpers.training import evaluate
+
+LANGUAGES = {"de": "German", "en": "English"}
+
+TERMS = {
+    "multi30k": (
+        "Multi30k, task 1 (29,000 training, 1,014 validation and 1,000 test_2016_flickr pairs), public "
+        "repository multi30k/dataset at commit a3d2e0d2. Its publishers provide it for non-commercial "
+        "research and educational purposes; the weights were trained on it, so treat them likewise. "
+        'Cite Elliott et al. 2016, "Multi30K: Multilingual English-German Image Descriptions" (W16-3210). '
+        "No sentence of it is stored here."
+    ),
+    "grammar": "The bilingual grammar of this series (helpers.grammar), under the licence of the series.",
+}
+
+
+def moses(sentences, language):
+    """Lower-cased, normalised and Moses-tokenised, as in the published `lc.norm.tok` files."""
+    from sacremoses import MosesPunctNormalizer, MosesTokenizer
+
+    normalise, tokenise = MosesPunctNormalizer(language).normalize, MosesTokenizer(language).tokenize
+    return [tokenise(normalise(s).lower(), return_str=True, escape=True) for s in sentences]
+
+
+def score(translations, references, language="en"):
+    """BLEU of one reference per sentence, three ways, and the share of sentences that are exactly right."""
+    from sacrebleu.metrics import BLEU
+
+    def bleu(hypotheses, answers, **options):
+        metric = BLEU(**options)
+        return {
+            "score": round(metric.corpus_score(hypotheses, [answers]).score, 2),
+            "signature": str(metric.get_signature()),
+        }
+
+    exact = sum(a == b for a, b in zip(translations, references, strict=True)) / len(references)
+    return {
+        "sacrebleu": bleu(translations, references),
+        "sacrebleu_lowercase": bleu(translations, references, lowercase=True),
+        "tokenised_lowercase": bleu(
+            moses(translations, language), moses(references, language), tokenize="none", force=True
+        ),
+        "exact_match": round(exact, 4),
+    }  # fmt: skip
+
+
+def make_card(args, folder, sizes, history, n_pairs, valid, test):
+    """Measure the model as it lies in `folder`, float16 and averaged, and say how it came about."""
+    model = load_model(folder / "model.safetensors")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    sources, references = zip(*test, strict=True)
+    scores = score(translate_batch(model, tokenizer, sources), references, args.direction[-2:])
+    valid_batches = bucketed_batches(encode_pairs(valid, tokenizer), args.max_tokens)
+    return {
+        "direction": args.direction,
+        "data": TERMS[args.data],
+        "training_pairs": n_pairs,
+        "test_pairs": len(test),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "sizes": sizes,
+        "scores": scores,
+        "training": {
+            "command": command(args),
+            "epochs": args.epochs,
+            "steps": len(history.step),
+            "minutes": round(history.seconds / 60),
+            "seed": args.seed,
+            "machine": machine(),
+            "torch": torch.__version__,
+            "valid_loss": round(evaluate(model, valid_batches), 3),
+        },
+    }
+
+
+def command(args):
+    """The command that makes this model, with every option spelled out."""
+    parts = ["python -m helpers.train", "--out FOLDER"]
+    for name, value in vars(args).items():
+        option = name.replace("_", "-")
+        if name == "norm_first":
+            parts.append(f"--{option}" if value else f"--no-{option}")
+        elif name == "bfloat16":
+            parts += [f"--{option}"] * value
+        elif name not in ("out", "resume"):
+            parts.append(f"--{option} {value}")
+    return " ".join(parts)
+
+
+def machine():
+    """This machine in a few words, without its name."""
+    return f"{torch.get_num_threads()} thread(s) of a {platform.machine()} CPU under {platform.system()}"
+
+
+def write_card(folder, card):
+    """`card.json` for programs and `CARD.md` for people."""
+    folder = Path(folder)
+    (folder / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    bar = "\\|"  # in a table a bare | would end the cell
+    rows = "\n".join(
+        f"| {name} | {value['score']:.2f} | `{value['signature'].replace('|', bar)}` |"
+        for name, value in card["scores"].items() if isinstance(value, dict)
+    )  # fmt: skip
+    training, source, target = card["training"], *(LANGUAGES[c] for c in card["direction"].split("-"))
+    sizes = ", ".join(f"{k} {v}" for k, v in card["sizes"].items())
+    seen = "image captions" if card["data"].startswith("Multi30k") else "sentences"
+    model = (
+        f"the encoder-decoder Transformer of `helpers/model.py`, {card['parameters']:,} parameters, "
+        f"stored in float16,\n  with a joint subword vocabulary of {card['sizes']['src_vocab_size']:,}"
+    )
+    course = (
+        f"{training['epochs']} epochs, {training['steps']:,} steps, {training['minutes']} minutes "
+        f"of update steps, seed {training['seed']}, on {training['machine']},\n  PyTorch {training['torch']}"
+    )
+    scores = (
+        "`sacrebleu` and `sacrebleu_lowercase` compare detokenised text; "
+        "`tokenised_lowercase` compares lower-cased, normalised,\n"
+        "Moses-tokenised text: hold it beside numbers for the published `lc.norm.tok` files. "
+        f"{card['scores']['exact_match']:.1%} of the sentences equal the reference."
+    )
+    (folder / "CARD.md").write_text(
+        f"""# {source} to {target} Transformer
+
+Written by `helpers.train` at the end of the run; the same numbers are in `card.json`.
+
+- **What it is**: {model}. Sizes: {sizes}.
+- **Command**: `{training["command"]}`
+- **Training**: {course}. Validation loss {training["valid_loss"]:.3f} nats per token.
+- **Data and terms of use**: {card["data"]}
+- **Use**: for learning. It has seen {card["training_pairs"]:,} {seen} and nothing else; outside that
+  world it answers often fluently and nearly always wrongly.
+
+| score on the {card["test_pairs"]:,} test sentences, greedy | BLEU | sacreBLEU signature |
+|---|---|---|
+{rows}
+
+{scores}
+""",
+        encoding="utf-8",
+    )

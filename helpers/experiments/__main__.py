@@ -1,5 +1,0 @@
-"""`python -m helpers.experiments`."""
-
-from helpers.experiments import main
-
-main()

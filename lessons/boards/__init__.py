@@ -1,0 +1,38 @@
+"""The boards that the notebooks show, and the command that measures them.
+
+    python -m lessons.boards                 # the boards, and what is recorded of each
+    python -m lessons.boards encoder         # measure a board with all its seeds, and record it
+    python -m lessons.boards encoder --rows "03 one head"
+
+A module of this folder holds the boards of one notebook in a dictionary BOARDS, and is found by itself.
+Results go to lessons/recorded/. On one core of a laptop the board `encoder` takes about ten minutes.
+"""
+
+import argparse
+import pkgutil
+from importlib import import_module
+
+from lessons.scoreboard import RECORDED, record
+
+
+def all_boards():
+    """Every board of every module in this folder: {name: board}."""
+    modules = [import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    return {name: board for module in modules for name, board in getattr(module, "BOARDS", {}).items()}
+
+
+def main(arguments=None):
+    boards = all_boards()
+    parser = argparse.ArgumentParser(prog="python -m lessons.boards", description="Measure a board.")
+    parser.add_argument("board", nargs="?", choices=boards, help="default: list the boards")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows (default: all)")
+    options = parser.parse_args(arguments)
+    if not options.board:
+        for name, board in boards.items():
+            state = "recorded" if (RECORDED / f"{name}.json").exists() else "not recorded"
+            print(f"{name}: {len(board.rows)} rows, seeds {board.seeds}, {state}")
+        return
+    try:
+        record(options.board, boards[options.board], options.rows)
+    except ValueError as error:
+        parser.error(str(error))

@@ -1,0 +1,205 @@
+"""Boards of notebook 12: remedies for few and noisy labels, and what warm-up and initialisation decide."""
+
+import copy
+from functools import lru_cache
+
+import torch
+from torch import nn
+
+from helpers.model import Encoder, PositionalEncoding, eval_mode
+from lessons.boards.bodies import stack
+from lessons.scoreboard import N_SYMBOLS, TASKS, Board, SymbolModel, fit, label_loss, measure_tasks
+
+H, NOISE = 8, 0.2  # heads; the share of labels that are drawn anew
+
+
+def with_noise(y, share, generator):
+    """A copy of the labels `(B, S)` in which this share is drawn anew, from all symbols."""
+    drawn = torch.randint(N_SYMBOLS, y.shape, generator=generator)
+    return torch.where(torch.rand(y.shape, generator=generator) < share, drawn, y)
+
+
+def sentences(task, n, noise, seed, held_out=False):
+    """`n` sentences, their noisy labels and their true ones, each `(n, S)`."""
+    generator = torch.Generator().manual_seed(seed)
+    x, y = TASKS[task].draw(n, generator, held_out=held_out)
+    return x, with_noise(y, noise, generator), y
+
+
+def calibration_error(logits, labels, n_bins=10):
+    """Expected calibration error of logits `(..., V)`, 0 to 1: |accuracy - confidence| over bins."""
+    confidence, guess = logits.softmax(dim=-1).max(dim=-1)
+    right, bins = (guess == labels).float(), (confidence * n_bins).long().clamp(max=n_bins - 1)
+    gaps = [(right - confidence)[bins == b].sum().abs() for b in range(n_bins)]
+    return (torch.stack(gaps).sum() / labels.numel()).item()
+
+
+def best_temperature(logits, labels):
+    """The number to divide logits by so that the cross-entropy on these labels is lowest."""
+    candidates = [1.05**k for k in range(-30, 61)]
+    flat = logits.flatten(0, 1)
+    return min(candidates, key=lambda t: nn.functional.cross_entropy(flat / t, labels.flatten()).item())
+
+
+@lru_cache(maxsize=64)
+def train_noisy(
+    task, seed, *, n=200, noise=NOISE, steps=400, lr=1e-3, smoothing=0.0, dropout=0.0, weight_decay=0.0,
+    n_layers=2, width=64, stop_early=False,
+):  # fmt: skip
+    """Train a stack on `n` sentences, again and again; `stop_early` keeps the best one on 100 others."""
+    x, y, _ = sentences(task, n, noise, seed)
+    valid_x, valid_y, _ = sentences(task, 100, noise, 1000 + seed)
+    torch.manual_seed(seed)
+    encoder = Encoder(width, H, 4 * width, n_layers, dropout)
+    model = SymbolModel(nn.Sequential(PositionalEncoding(width, dropout), encoder), width)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=weight_decay)
+    generator, best = torch.Generator().manual_seed(seed), (float("inf"), None)
+
+    def learn_from(step):
+        chosen = torch.randint(n, (64,), generator=generator)
+        logits = model(x[chosen]).flatten(0, 1)  # (B * S, V)
+        return nn.functional.cross_entropy(logits, y[chosen].flatten(), label_smoothing=smoothing), False
+
+    def keep_the_best(step, loss):
+        nonlocal best
+        if step % 25 == 0:
+            with eval_mode(model):
+                found = label_loss(model(valid_x), valid_y).item()
+            if found < best[0]:
+                best = found, copy.deepcopy(model.state_dict())
+
+    fit(model, learn_from, steps=steps, lr=lr, warmup=100, optimiser=optimiser, clip=1.0,
+        on_step=keep_the_best if stop_early else None)  # fmt: skip
+    if stop_early:
+        model.load_state_dict(best[1])
+    return model
+
+
+def generalisation(row, seed, task="reverse"):
+    """Accuracy in training, and accuracy and confidence on held-out sentences with noisy labels."""
+    settings = dict(row)
+    scaled = settings.pop("temperature", False)
+    model = train_noisy(task, seed, **settings)
+    noise = settings.get("noise", NOISE)
+    x, y, _ = sentences(task, settings.get("n", 200), noise, seed)
+    new_x, new_y, true_y = sentences(task, 1000, noise, -1, held_out=True)
+    with eval_mode(model):
+        trained, new = model(x[:1000]), model(new_x)  # (n, S, V)
+        if scaled:
+            valid_x, valid_y, _ = sentences(task, 100, noise, 1000 + seed)
+            new = new / best_temperature(model(valid_x), valid_y)
+    scores = {
+        "training": (trained.argmax(-1) == y[:1000]).float().mean().item(),
+        "held out": (new.argmax(-1) == new_y).float().mean().item(),
+    }
+    scores["gap"] = scores["training"] - scores["held out"]
+    scores["held out, true labels"] = (new.argmax(-1) == true_y).float().mean().item()
+    scores["confidence"] = new.softmax(dim=-1).amax(dim=-1).mean().item()
+    return scores | {"calibration error": calibration_error(new, new_y)}
+
+
+REMEDIES = {
+    "nothing": {},
+    "label smoothing 0.1": {"smoothing": 0.1},
+    "label smoothing 0.2": {"smoothing": 0.2},
+    "label smoothing 0.4": {"smoothing": 0.4},
+    "dropout 0.1": {"dropout": 0.1},
+    "dropout 0.3": {"dropout": 0.3},
+    "dropout 0.5": {"dropout": 0.5},
+    "dropout 0.3, 1200 steps": {"dropout": 0.3, "steps": 1200},
+    "nothing, 1200 steps": {"steps": 1200},
+    "weight decay 0.01": {"weight_decay": 0.01},
+    "weight decay 1": {"weight_decay": 1.0},
+    "weight decay 2": {"weight_decay": 2.0},
+    "weight decay 5": {"weight_decay": 5.0},
+    "stopped early": {"stop_early": True},
+    "one layer, half as wide": {"n_layers": 1, "width": 32},
+    "temperature": {"temperature": True},
+    "300 sentences": {"n": 300},
+    "600 sentences": {"n": 600},
+    "2000 sentences": {"n": 2000},
+    "200 sentences, no noise": {"noise": 0.0},
+    "50 sentences, no noise": {"n": 50, "noise": 0.0},
+}
+# A second task and a second rate; reverse at this rate is the control that tells the two apart.
+SMOOTHING = ("nothing", "label smoothing 0.1", "label smoothing 0.4", "temperature")
+SECOND = {f"reverse, {row}": ("reverse", REMEDIES[row] | {"lr": 2e-3}) for row in SMOOTHING} | {
+    f"count, {row}": ("count", REMEDIES[row] | {"lr": 2e-3})
+    for row in (*SMOOTHING, "dropout 0.1", "stopped early", "200 sentences, no noise")
+}
+# On a solved task: many sentences, no noise.
+ENOUGH = {"n": 10_000, "noise": 0.0, "steps": 400}
+SOLVED = {
+    row: REMEDIES[row] | ENOUGH
+    for row in ("nothing", "label smoothing 0.1", "label smoothing 0.4", "dropout 0.1", "temperature")
+}  # fmt: skip
+
+
+def solved(row, seed):
+    """Held-out accuracy and calibration error on two tasks that are solved without a remedy."""
+    found = {}
+    for task in ("reverse", "count"):
+        scores = generalisation(row, seed, task)
+        found |= {f"{task}, held out": scores["held out"]}
+        found |= {f"{task}, calibration error": scores["calibration error"]}
+    return found
+
+
+def on_second(row, seed):
+    task, settings = row
+    return generalisation(settings, seed, task)
+
+
+# Six layers on reverse: the normalisation, the steps of warm-up (1 is none), and the matrices at the start.
+def initialised(n_layers, norm_first, matrices="default"):
+    """A stack whose matrices are PyTorch's default, Xavier's or normal with a standard deviation."""
+    body = stack(n_layers, norm_first)
+    for module in body.modules():
+        if isinstance(module, nn.Linear) and matrices != "default":
+            nn.init.zeros_(module.bias)
+            if matrices == "Xavier":
+                nn.init.xavier_uniform_(module.weight)
+            else:
+                nn.init.normal_(module.weight, std=matrices)
+    return body
+
+
+def on_reverse(norm_first, warmup, matrices, lr, seed):
+    """Accuracy on reverse of six layers after at most 200 steps."""
+    training = {"lr": lr, "warmup": warmup, "steps": 200}
+    found = measure_tasks(lambda: initialised(6, norm_first, matrices), seed, tasks=("reverse",), **training)
+    return found["reverse"]
+
+
+WARMUP = {
+    "post-norm, no warm-up": (False, 1),
+    "post-norm, 20 steps": (False, 20),
+    "pre-norm, no warm-up": (True, 1),
+    "pre-norm, 20 steps": (True, 20),
+}
+
+
+START = {
+    "default": "default",
+    "Xavier": "Xavier",
+    "normal, 1": 1.0,
+}
+
+
+def rates(row, seed):
+    """Accuracy at four learning rates."""
+    return {f"rate {lr}": on_reverse(*row, "default", lr, seed) for lr in (0.004, 0.008, 0.016, 0.032)}
+
+
+def starts(matrices, seed):
+    """Accuracy of post-norm with 100 steps of warm-up, at two learning rates."""
+    return {f"rate {lr}": on_reverse(False, 100, matrices, lr, seed) for lr in (0.001, 0.004)}
+
+
+BOARDS = {
+    "warmup": Board(WARMUP, rates),
+    "initialisation": Board(START, starts),
+    "remedies": Board(REMEDIES, generalisation),
+    "remedies_again": Board(SECOND, on_second),
+    "solved": Board(SOLVED, solved),
+}

@@ -1,0 +1,170 @@
+# %% [raw] tags=["card"]
+# questions: Could one matrix make both queries and keys? Is a matrix of its own for the values worth having?
+
+# %% [markdown]
+# # 03b - Why three matrices?
+#
+# {{badge}} · a study to {{lesson}} · {{time}} on a laptop with two cores
+#
+# A head has three matrices: `W_Q` writes the note of a word, `W_K` its spine, `W_V` what is inside. Would
+# two do? One of them could write both note and spine, or both spine and contents, and a third of the
+# parameters would be saved. Place a bet before you read on: which two would you merge, and what would it
+# cost?
+
+# %% tags=["setup"]
+# SETUP
+
+# %% tags=["imports"]
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+
+from helpers import plots
+from helpers.model import attention_weights, eval_mode
+from lessons import scoreboard
+from lessons.boards.many_words import PREVIOUS, NotItself, places
+from lessons.outline import SelfAttention
+
+# %% [markdown]
+# ## A word that asks with its own spine
+#
+# Merge queries and keys, take the words of 03 with their hand-written `W_Q`, and let every word ask every
+# word, itself included.
+
+# %%
+words = torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])  # (S, D)
+W_Q = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])  # (D, dk)
+query = words @ W_Q  # (S, dk)
+scores = query @ query.T  # (S, S)
+for name, row in zip(["der", "Hund", "bellt"], scores.tolist(), strict=True):
+    print(f"{name:5} asks der, Hund, bellt: {row}")
+
+# %% [markdown]
+# Two rules can be read off this table, and neither depends on the numbers in `W_Q`.
+#
+# 1. **Scores are mirrored.** `bellt` finds `der` exactly as well as `der` finds `bellt`.
+# 2. **Liking another best has a price.** The squared length of $q_i - q_j$ is never negative, and multiplied
+#    out that says $2\, q_i \cdot q_j \le q_i \cdot q_i + q_j \cdot q_j$. If a word scores another higher than
+#    itself, the other must score *itself* higher still. So of two words, never can both prefer the other to
+#    themselves.
+#
+# Where would that hurt? Let eight words stand in a ring, and let each look at the one before it, the first
+# one at the last. Call the task **previous**. By rule 2, own scores would have to rise from each word to
+# the one before, all the way round, until word 1 outdoes itself. So in no sentence can one matrix for
+# queries and keys close the ring. How badly does it fail, once it is trained?
+#
+# ## The ring, trained
+#
+# Attention knows no places, so each place gets a vector that is added to its word and trained along (07 is
+# about them). Three heads learn *previous*, in at most 400 steps each. The second has one matrix in two
+# roles. So has the third, but there no word may look at itself. That puts rule 2 out of force. Rule 1 stays,
+# and it forbids the ring too: word 3 must score word 2 above word 4, word 4 must score 3 above 5, and since 3
+# scores 4 as 4 scores 3, the scores would have to fall from step to step, all the way round.
+
+# %%
+def three_matrices(head=SelfAttention):
+    return nn.Sequential(places(), head(64, 64, 64))
+
+
+def query_is_key(head=SelfAttention):
+    body = three_matrices(head)
+    body[1].W_K = body[1].W_Q  # one matrix in two roles
+    return body
+
+
+make = {"three matrices": three_matrices, "Q = K": query_is_key,
+        "Q = K, itself hidden": lambda: query_is_key(NotItself)}  # fmt: skip
+trained = {name: scoreboard.train_on(PREVIOUS, make_body) for name, make_body in make.items()}
+
+# %% [markdown]
+# Draw an arrow from each place to the one that it looks at most, on average over 500 sentences that training
+# has never seen. The left ring will be closed. What do you expect of the other two?
+
+# %% tags=["nbval-ignore-output"]
+# alt: Three rings of eight places. With three matrices each place points to the one before it and the ring
+#   is closed. With Q = K some places point to themselves. With Q = K and itself hidden no place points to
+#   itself, but some arrows go the wrong way, and the ring is broken too.
+# not compared: where the heads trained here look
+sentences, _ = PREVIOUS.draw(500, torch.Generator().manual_seed(1), held_out=True)  # (B, S)
+fig, axes = plt.subplots(1, 3, figsize=(11, 4.1), layout="constrained")
+looks = {}
+for ax, (name, model) in zip(axes, trained.items(), strict=True):
+    with eval_mode(model):
+        x = model.body[0](model.embedding(sentences))  # (B, S, D)
+        others = ~torch.eye(8, dtype=torch.bool) if "hidden" in name else None  # (S, S)
+        weights = attention_weights(x @ model.body[1].W_Q, x @ model.body[1].W_K, others)  # (B, S, S)
+    looks[name] = weights.mean(dim=0).argmax(dim=1).tolist()
+    plots.ring(looks[name], ax=ax, title=name)
+plots.show(fig)
+
+# %% [markdown]
+# Three matrices close the ring. With two roles in one matrix it falls into pieces: here and there a place
+# gives up and looks at itself (hatched), and behind it own scores can start to rise anew. Hiding a word from
+# itself does not close it. Somewhere two neighbours look at each other, and one of them the wrong way.
+
+# %%
+closed = {name: places_ == [7, 0, 1, 2, 3, 4, 5, 6] for name, places_ in looks.items()}
+print("the ring is closed:", closed)
+assert list(closed.values()) == [True, False, False], "two rules, and each of them forbids the ring"
+
+# %% [markdown]
+# ## The board
+#
+# One training each is an anecdote. The board has three seeds for each way to merge, the mean on top and the
+# range below (`python -m lessons.boards tied` measures it again). Here a linear layer brings the head's
+# output back to 64 numbers, so that narrow heads can be compared. Two tasks stand beside *previous* to test
+# the explanation. *Copy* needs nobody but the word itself. In *reverse* the places look at each other in
+# pairs, 1 with 8 and 8 with 1: rule 1 has nothing against that, rule 2 has.
+
+# %%
+# alt: Board of eight rows and three tasks. Three matrices and K = V solve all. Q = K solves copy only. With
+#   itself hidden it solves reverse, and neither copy nor previous. Two wide, three matrices still solve all
+#   and K = V copy only; three wide, K = V comes close.
+tied = scoreboard.recorded("tied")
+tied.pop("Q = K = V")
+plots.show(plots.board(tied, title="Which matrices may be the same?"))
+
+# %% [markdown]
+# Read the three rows with Q = K together. Merged, a head fails on *previous* and on *reverse*, and queries
+# twice as long do not help. Then a word is hidden from itself: rule 2 is gone, and *reverse* comes out at
+# 1.00 with every seed, while *previous*, which rule 1 forbids as well, stays broken. (*Copy* is lost, of
+# course.) Fewer parameters, or an unlucky learning rate, would not have sorted the two tasks like that.
+#
+# K = V is another story. At width 64 it costs nothing. Only a head with two numbers for everything fails
+# where three matrices succeed, and with three numbers, which makes as many parameters, it depends on the
+# seed.
+#
+# ## The answer
+#
+# **With one matrix for queries and keys, whoever finds is found as well: trained to look round a ring, such
+# a head got .67 to .78 right where three matrices got everything. One matrix for keys and values cost nothing
+# until the head was two numbers wide.**
+#
+# ## What this does not say
+#
+# This is one head, with eight places and three tasks chosen because the two rules point at them. The rules
+# say where a head cannot look; how many answers come out right all the same is measured. In a whole model
+# there are ways round, for what one head cannot another may. The Reformer (Kitaev and others, 2020) was
+# trained with shared queries and keys, and its authors report no loss. It scales every key to length one, so
+# its scores are not mirrored, and it hides a word from itself: both rules are out of force.
+#
+# ## An open exercise
+#
+# Can two heads with Q = K close the ring together? Put two of them side by side, add their outputs, train on
+# *previous* with three seeds, and draw where each of them looks.
+#
+# <details><summary>What a good answer contains</summary>
+#
+# The accuracy of three seeds beside a single head of the same number of parameters, and a ring for each
+# head. Then a reason, whichever way it goes. Each head is bound by both rules, so neither closes the ring
+# alone. But the sum may: where one head looks at itself, or the wrong way, the other can be right and louder.
+# Say how the output could tell which of the two to believe.
+#
+# </details>
+#
+# ## References
+#
+# - A. Vaswani and others, *Attention Is All You Need*, 2017, section 3.2.
+# - N. Kitaev, Ł. Kaiser and A. Levskaya, *Reformer: The Efficient Transformer*, 2020, sections 2 and 5.
+#
+# Back to {{lesson}}.
