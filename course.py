@@ -39,7 +39,7 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SIGN_OF_LIFE = r"(Downloading|Using cached) .+ MB\)|Installing collected packages|WARNING: Retrying"
 FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
 # Each file, and so each notebook, stays with one worker. The user's options come later and win.
-PYTEST = ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+PYTEST = ["pytest", "-n", "logical", "--maxprocesses", "4", "--dist", "loadfile"]
 
 WINDOWS = os.name == "nt"
 ROOT = os.path.dirname(os.path.abspath(__file__))

@@ -184,7 +184,11 @@ def test_what_study_03b_says_of_the_matrices():
     # "reverse comes out at 1.00 with every seed, while previous stays broken. Copy is lost, of course"
     assert lowest("Q = K, itself hidden", pairs) > 0.995
     assert highest("Q = K, itself hidden", ring, "copy") < 0.9
-    # "K = V costs nothing at width 64; two wide it fails; three wide it depends on the seed"
-    assert lowest("K = V", ring, pairs, "copy") > 0.995 and lowest("three, 2 wide", ring, pairs) > 0.995
+    # "of each pair one word looks right and the other must guess: .56"; ".89 could be reached"
+    assert abs(highest("Q = K", pairs) - (1 / 2 + 1 / 2 * 1 / 8)) < 0.01
+    assert highest("Q = K", ring) < 7 / 8 + 1 / 8 * 1 / 8
+    # "The values with either: nothing at width 64. K = V fails two wide; three wide it depends on the seed"
+    assert min(lowest(row, ring, pairs, "copy") for row in ("K = V", "Q = V")) > 0.995
+    assert lowest("three, 2 wide", ring, pairs) > 0.995
     assert highest("K = V, 2 wide", ring, pairs) < 0.4
     assert lowest("K = V, 3 wide", ring) < 0.7 and highest("K = V, 3 wide", ring) > 0.995

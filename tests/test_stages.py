@@ -5,7 +5,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from lessons.stages import _unmarked, changes_as_html, show_changes, source_of
 
-CELL = '''
+CELL = """
 import torch
 
 
@@ -28,7 +28,7 @@ class Layer_v3:
 
 def loop_v1(x):
     return x
-'''
+"""
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ TIED = {
     "Q = K, d_k doubled": {"W_K": "W_Q", "d_k": 2 * D},
     "Q = K, itself hidden": {"W_K": "W_Q", "head": NotItself},
     "K = V": {"W_V": "W_K"},
+    "Q = V": {"W_V": "W_Q"},
     "Q = K = V": {"W_K": "W_Q", "W_V": "W_Q"},
     "three, 2 wide": {"d_k": 2, "d_v": 2},
     "K = V, 2 wide": {"d_k": 2, "d_v": 2, "W_V": "W_K"},

@@ -696,8 +696,8 @@ plots.show(plots.attention_map(looks, places, places, title="Where each place lo
 # One dark diagonal, a step to the left, and place 1 looks at place 8. Nobody told the head to look back. It
 # has learned it, in three matrices.
 #
-# *Going deeper*: [Why three matrices?](studies/03b_why_three_matrices.ipynb) A head with one matrix for
-# queries and keys cannot close this ring, because whoever finds is found as well.
+# *Going deeper*: [Why three matrices?](studies/03b_why_three_matrices.ipynb) With one matrix for queries and
+# keys no head can close this ring, while keys and values may share one, as long as it is wide.
 #
 # ## The scoreboard
 #

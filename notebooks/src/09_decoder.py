@@ -165,7 +165,7 @@ def draw_mask(ax, mask, queries, keys, title):
 
 
 second = [vocabulary[i] for i in ids[1].tolist()]
-fig, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(10, 3.5), layout="constrained")
 draw_mask(axes[0], causal_mask(4), second, second, "causal")
 draw_mask(axes[1], padding_mask(ids, 0)[1, 0].expand(4, 4), second, second, "padding")
 draw_mask(axes[2], both[1, 0], second, second, "both")
@@ -872,7 +872,7 @@ print("one decoder, two memories: dog and cat.   without memory: half dog, half 
 # %%
 # alt: Three masks. German words see all German words. English words see themselves and those before. In
 #   cross-attention each English word sees all German words.
-fig, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(10, 3.5), layout="constrained")
 draw_mask(axes[0], torch.ones(3, 3), german, german, "encoder: self-attention")
 draw_mask(axes[1], causal_mask(4), english, english, "decoder: self-attention")
 draw_mask(axes[2], torch.ones(4, 3), english, german, "decoder: cross-attention")

@@ -516,7 +516,7 @@ aligned = torch.zeros(len(english), len(german))  # (English words, German words
 for i, j in example.alignment:
     aligned[j, i] = 1.0
 
-fig, axes = plt.subplots(2, 1, figsize=(10, 12), layout="constrained")
+fig, axes = plt.subplots(2, 1, figsize=(8.5, 9), layout="constrained")
 labels = dict(query_label="English word being predicted", key_label="German word")
 maps = {"The best head": word_weights(example)[layer, head], "The grammar's alignment": aligned}
 for ax, (title, table) in zip(axes, maps.items(), strict=True):
