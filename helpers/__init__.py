@@ -1,6 +1,8 @@
-"""The importable half of Transformer in Stages: every part that a notebook has built, in one place.
+"""What you keep of Transformer in Stages, for projects of your own.
 
-Read the modules in this order: `outline` (the placeholders of notebook 01), `model` (the finished
-Transformer), `data` and `grammar` (sentences), `training`, `decoding`, and the two commands `train` and
-`translate`. `plots`, `checks` and `setup` serve the notebooks.
+The core, in an evening: `model` (the Transformer of the paper), `data` (subwords and batches), `training`,
+`decoding`; beside them `arguments` (what is refused, and in which words) and `checkpoints` (files). Commands:
+`python -m helpers.train` and `python -m helpers.translate`; `card` measures a translator and writes down how
+it came about. Round it: `grammar` and `multi30k` (sentences), `checks` (what every encoder-decoder must
+keep to), `reference` (the same model out of torch.nn), `plots` and `setup`.
 """

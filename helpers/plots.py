@@ -58,7 +58,8 @@ def show(fig, alt=None):
     width, height = fig.get_size_inches() * fig.dpi
     shrink = min(1, PAGE[0] / width, PAGE[1] / height)
     size = {"width": round(width * shrink)} if shrink < 1 else {}
-    display(fig, metadata={"image/png": {"alt": alt or fig.get_label() or "Figure.", **size}})
+    words = alt or fig.get_label()
+    display(fig, metadata={"image/png": ({"alt": words} if words else {}) | size})
     plt.close(fig)
 
 

@@ -311,7 +311,7 @@ x = 1
 """
 
 
-def test_a_study_stands_beside_its_lesson(unexecuted):
+def test_a_study_stands_beside_its_lesson(unexecuted, capsys):
     path = unexecuted / "notebooks" / "src" / "studies" / "01a_how_much.py"
     path.parent.mkdir()
     path.write_text(STUDY, encoding="utf-8")
@@ -332,6 +332,9 @@ def test_a_study_stands_beside_its_lesson(unexecuted):
     assert build.differences(unexecuted) == []
     edit(path, "x = 1", "### BEGIN SOLUTION\nx = 1\n### END SOLUTION")
     assert build.main(["01a"], unexecuted) == 1
+    path.rename(path.parents[1] / path.name)
+    assert build.main(["01a"], unexecuted) == 1
+    assert "studies in notebooks/src/studies" in capsys.readouterr().err
 
 
 def test_a_description_ends_up_in_the_output(root):

@@ -66,7 +66,7 @@ def test_show_displays_the_figure_and_closes_it(shown):
 @pytest.mark.parametrize(("inches", "width"), [((10, 4), 640), ((4, 7), 320)])
 def test_large_figures_are_shrunk_on_the_page(shown, inches, width):
     plots.show(plt.figure(figsize=inches))
-    assert shown == [{"alt": "Figure.", "width": width}]
+    assert shown == [{"width": width}]
 
 
 def test_pictures_describe_themselves(shown):

@@ -64,7 +64,12 @@ class Source:
 
 def source_names(root: Path) -> list[str]:
     """The names of all sources, each lesson before its studies: `["03_many_words", "03b_why...", ...]`."""
-    return sorted(path.stem for path in (root / "notebooks" / "src").rglob("[0-9][0-9]*_*.py"))
+    folder = root / "notebooks" / "src"
+    paths = sorted(folder.rglob("[0-9][0-9]*_*.py"), key=lambda path: path.stem)
+    for path in paths:
+        if path.parent != folder / folder_of(path.stem):
+            raise BuildError(f"{path}: lessons lie in notebooks/src, studies in notebooks/src/studies.")
+    return [path.stem for path in paths]
 
 
 def is_study(name: str) -> bool:
@@ -197,7 +202,8 @@ def table(root: Path, folder: str = "") -> str:
     lines = ["| Notebook | What is built | Run time | Questions it answers | |", "|---|---|---|---|---|"]
     for name in source_names(root):
         source = read_source(root, name)
-        built, questions = (source.card.get(key, "").replace("|", "\\|") for key in ("built", "questions"))
+        card = {"built": "nothing: evidence for one question"} | source.card
+        built, questions = (card[key].replace("|", "\\|") for key in ("built", "questions"))
         place = notebook_path(Path(), name).relative_to("notebooks").as_posix()
         link = f"{'↳ Study ' if is_study(name) else ''}[{source.title}]({folder}{place})"
         lines.append(f"| {link} | {built} | {run_time(root, name)} | {questions} | {badge(root, name)} |")

@@ -437,7 +437,11 @@ assert weights[2] == 0 and torch.isclose(weights.sum(), torch.tensor(1.0))
 # turn.
 #
 # **Studies.** A line that begins with *Going deeper* leads to a study: one question, settled with more
-# evidence than a lesson has time for. The answer stands beside the link, so you need not leave the path.
+# evidence than a lesson has time for. The answer stands beside the link, so you need not leave the path. The
+# exercise at the end of a study is open: it has no check, and says what a good answer contains.
+#
+# **Folded cells.** The first code cell of every notebook is the same and is folded away; run it all the same.
+# A click on the blue bar beside a cell, or on its three dots, unfolds it.
 #
 # **Exercises.** Replace `...` by your answer and run the cell. It prints *Passed*, *Not done yet*, or the
 # likely mistake. An exercise that you leave out stops nothing. Solutions are in `notebooks/solutions`.
