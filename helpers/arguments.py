@@ -3,6 +3,9 @@
 Every message names the value, what was expected and the way out.
 """
 
+import math
+from numbers import Integral, Real
+
 import torch
 
 
@@ -36,10 +39,10 @@ def check_mask(mask, scores):
     fits = mask.dim() <= scores.dim() and all(
         have in (1, want) for have, want in zip(reversed(mask.shape), reversed(scores.shape), strict=False)
     )
-    if not fits:
+    if not fits or (2 < mask.dim() < scores.dim() and len(mask) > 1):  # (B, T, S) or (H, T, S)?
         raise ValueError(
             f"the mask has shape {tuple(mask.shape)}, which does not broadcast to the scores "
-            f"{tuple(scores.shape)}, with queries and keys last. "
+            f"{tuple(scores.shape)}, with queries and keys last, or may mean sentences as well as heads. "
             "Use (T, S) for one mask for all, or (B, 1, T, S) or (B, 1, 1, S) for one per sentence."
         )
 
@@ -87,16 +90,67 @@ def check_length(length, max_len):
         )
 
 
-def check_sizes(src_vocab_size, tgt_vocab_size, n_layers, pad_id):
-    """Raise ValueError unless there are words and layers, and the padding id is in both vocabularies."""
-    smallest = min(src_vocab_size, tgt_vocab_size)
-    if smallest < 1 or n_layers < 1:
+def check_counts(lowest=1, **counts):
+    """Raise ValueError unless each is a whole number of at least `lowest`, of 63 bits at most."""
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, Integral) or not lowest <= count < 2**63:
+            raise ValueError(f"{name}={count!r}: expected a whole number, at least {lowest} and below 2**63.")
+
+
+def check_positive(**numbers):
+    """Raise ValueError unless each is a finite number above 0."""
+    for name, number in numbers.items():
+        if not isinstance(number, Real) or not 0 < number < math.inf:
+            raise ValueError(f"{name}={number!r}: expected a finite number above 0.")
+
+
+def check_shares(**shares):
+    """Raise ValueError unless each is a number from 0 to below 1."""
+    for name, share in shares.items():
+        if not isinstance(share, Real) or not 0 <= share < 1:
+            raise ValueError(f"{name}={share!r}: expected a number from 0 to below 1.")
+
+
+def check_flags(**flags):
+    """Raise ValueError unless each is True or False."""
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise ValueError(f"{name}={flag!r}: expected True or False.")
+
+
+def check_sizes(
+    src_vocab_size, tgt_vocab_size, d_model, n_heads, d_ff, n_layers, dropout, norm_first, tie_weights,
+    joint_vocabulary, max_len, pad_id,
+):  # fmt: skip
+    """Raise ValueError unless a `Transformer` can be built with these arguments."""
+    check_counts(src_vocab_size=src_vocab_size, tgt_vocab_size=tgt_vocab_size, max_len=max_len)
+    check_counts(d_model=d_model, n_heads=n_heads, d_ff=d_ff, n_layers=n_layers)
+    check_shares(dropout=dropout)
+    check_flags(norm_first=norm_first, tie_weights=tie_weights, joint_vocabulary=joint_vocabulary)
+    if joint_vocabulary and src_vocab_size != tgt_vocab_size:
         raise ValueError(
-            f"vocabularies of {src_vocab_size} and {tgt_vocab_size} ids and n_layers={n_layers}: "
-            "each must be at least 1."
+            f"joint_vocabulary=True with src_vocab_size={src_vocab_size}, tgt_vocab_size={tgt_vocab_size}: "
+            "a joint vocabulary has one size. Encode both sides with one tokeniser, or use False."
         )
-    if not 0 <= pad_id < smallest:
+    smallest = min(src_vocab_size, tgt_vocab_size)
+    if pad_id not in range(smallest):
         raise ValueError(
             f"pad_id={pad_id} is outside a vocabulary of {smallest} ids. "
             f"Choose a pad_id from 0 to {smallest - 1}."
         )
+
+
+DEVICES = ["auto", "cpu", "cuda", "mps"]
+
+
+def choose_device(name):
+    """The device of that name; "auto" takes cuda, else mps, else cpu. Raises ValueError if it is not here."""
+    here = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
+    if name not in ("auto", *here):
+        raise ValueError(f"device {name}: PyTorch finds none on this machine, only {', '.join(here)}.")
+    return here[0] if name == "auto" else name
+
+
+def one_line(error):
+    """The message of an exception, as a command prints it."""
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -58,7 +58,7 @@ def score(translations, references, language="en"):
 
 def make_card(args, folder, sizes, history, n_pairs, valid, test):
     """Measure the model as it lies in `folder`, float16 and averaged, and say how it came about."""
-    model = load_model(folder / "model.safetensors")
+    model = load_model(folder / "model.safetensors").to(args.device)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     sources, references = zip(*test, strict=True)
     scores = score(translate_batch(model, tokenizer, sources), references, args.direction[-2:])
@@ -77,7 +77,7 @@ def make_card(args, folder, sizes, history, n_pairs, valid, test):
             "steps": len(history.step),
             "minutes": round(history.seconds / 60),
             "seed": args.seed,
-            "machine": machine(),
+            "machine": machine(args.device),
             "torch": torch.__version__,
             "valid_loss": round(evaluate(model, valid_batches), 3),
         },
@@ -98,9 +98,13 @@ def command(args):
     return " ".join(parts)
 
 
-def machine():
+def machine(device):
     """This machine in a few words, without its name."""
-    return f"{torch.get_num_threads()} thread(s) of a {platform.machine()} CPU under {platform.system()}"
+    gpu = {"cuda": torch.cuda.get_device_name, "mps": lambda: "an Apple GPU"}
+    where = f"{gpu[device]()} and " if device in gpu else ""
+    return (
+        f"{where}{torch.get_num_threads()} thread(s) of a {platform.machine()} CPU under {platform.system()}"
+    )
 
 
 def write_card(folder, card):

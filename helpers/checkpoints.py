@@ -3,6 +3,7 @@
 A tied weight is stored once, the table of positions not at all.
 """
 
+import inspect
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from helpers.arguments import check_even, check_heads, check_sizes
 from helpers.model import Transformer
+
+LONGEST = 2**17  # the table of positions is not stored, so no tensor in the file bounds it
 
 
 def write_tensors(path, tensors, about):
@@ -49,13 +53,13 @@ def read_tensors(path):
     """
     if not Path(path).is_file():
         raise FileNotFoundError(
-            f"there is no file {path}. Train a model first: python -m helpers.train --help"
+            f"there is no file {path}. Train a model first (helpers.train) or name another folder."
         )
     try:
         with safe_open(path, "pt") as file:
-            about = json.loads(file.metadata()["about"])
+            about = dict(json.loads(file.metadata()["about"]))
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
-    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+    except (SafetensorError, AttributeError, TypeError, KeyError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{path} is damaged or cut short ({error}). Delete it and fetch or train it again."
         ) from error
@@ -70,18 +74,49 @@ def save_model(path, model, sizes, dtype=torch.float16):
 def load_model(path):
     """The `Transformer` that `save_model` wrote, in float32 and eval mode. Raises as `read_tensors`."""
     tensors, about = read_tensors(path)
-    if "sizes" not in about:
+    sizes = about.get("sizes")
+    if not isinstance(sizes, dict):
         raise ValueError(
             f"{path} holds no model sizes: it is not a model of this series, perhaps a checkpoint."
         )
-    model = Transformer(**about["sizes"])
+    sizes = {"joint_vocabulary": "tgt_embedding.weight" not in tensors, **sizes}  # for files that do not say
+    try:
+        full, stored = complete(sizes), sum(t.numel() for t in tensors.values())
+        if count_weights(full) > stored or full["n_layers"] > len(tensors) or full["max_len"] > LONGEST:
+            raise ValueError(f"{stored:,} weights in {len(tensors)} tensors for {full}")
+        model = Transformer(**sizes)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged: the sizes in it do not make a model ({error}). Fetch or train it again."
+        ) from error
     copy_parameters(model, tensors, path)
     return model.eval()
 
 
+def complete(sizes):
+    """`sizes` and the defaults of `Transformer`. Raises TypeError or ValueError if it cannot be built so."""
+    bound = inspect.signature(Transformer).bind(**sizes)
+    bound.apply_defaults()
+    check_sizes(**bound.arguments)
+    check_heads(bound.arguments["d_model"], bound.arguments["n_heads"])
+    check_even(bound.arguments["d_model"])
+    return bound.arguments
+
+
+def count_weights(sizes):
+    """At least so many weights has a `Transformer` of these complete sizes; it is not built."""
+    words = max(sizes["src_vocab_size"], sizes["tgt_vocab_size"])
+    d_model, d_ff, n_layers = (sizes[name] for name in ("d_model", "d_ff", "n_layers"))
+    return words * d_model + n_layers * d_model * (12 * d_model + 4 * d_ff)
+
+
 @torch.no_grad()
 def copy_parameters(model, tensors, path):
-    """Copy named tensors into the parameters of `model`. Raises ValueError when names or shapes differ."""
+    """Copy named tensors into the parameters of `model`.
+
+    Raises:
+        ValueError: names or shapes differ, or a tensor holds something that is not a finite number.
+    """
     own = dict(model.named_parameters())
     differing = sorted(
         name for name in own.keys() | tensors.keys()
@@ -93,4 +128,7 @@ def copy_parameters(model, tensors, path):
             f"the first is {differing[0]}. Build the model with the sizes it was trained with."
         )
     for name, parameter in own.items():
-        parameter.copy_(tensors[name])
+        tensor = tensors[name].to(parameter)
+        if not tensors[name].is_floating_point() or not tensor.isfinite().all():
+            raise ValueError(f"{path}: {name} holds what is no weight (NaN, infinity or a whole number).")
+        parameter.copy_(tensor)

@@ -6,58 +6,36 @@ when it does not. The model runs in eval mode without gradients; every part is l
 
 `atol` is the largest difference that counts as none, for outputs of size 1; it grows with larger outputs. A
 complaint is looked at once more with a copy of the model in double precision, so that rounding is no leak.
+Input that can show nothing is refused with ValueError.
 """
 
 import copy
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import nn
 
+from helpers.arguments import check_counts, check_same_batch, check_shares
 from helpers.model import eval_mode
 
 ROUNDING = 1e-10  # what moves by more than this in double precision has moved
 
 
-def kept(name):
-    """Make a check of a model out of `check(run, src, tgt)`, which asks for the property `name`."""
-
-    def make(check):
-        def complete(model, src, tgt, pad_id, atol):
-            with _running(model, name, pad_id, atol) as run:
-                _assert_no_batch_leak(run, src, tgt)
-                check(run, src, tgt)
-
-        def checked(model, src, tgt, *, pad_id=0, atol=1e-5):
-            try:
-                complete(model, src, tgt, pad_id, atol)
-            except AssertionError as complaint:
-                twin = _in_double(model)
-                if twin is None:
-                    raise
-                try:
-                    complete(twin, src, tgt, pad_id, atol)
-                except AssertionError:
-                    raise
-                except Exception:  # it does not run in double precision
-                    raise complaint from None
-
-        checked.__name__, checked.__doc__ = check.__name__, check.__doc__
-        checked.__qualname__, checked.__module__ = check.__qualname__, check.__module__
-        return checked
-
-    return make
-
-
-@kept("causal")
-def assert_causal(run, src, tgt):
+def assert_causal(model, src, tgt, *, pad_id=0, atol=1e-5):
     """Raise AssertionError when an output changes with what follows in the target (section 3.2.3).
 
     At each place the rest of the target is exchanged, turned into padding, and cut off.
     """
-    if tgt.shape[1] < 2:
-        raise ValueError(f"tgt has shape {tuple(tgt.shape)}: to change the future, pass two words or more.")
-    before, real, others = run(src, tgt), tgt != run.pad_id, _other_ids(tgt, run.pad_id)
+    _confirm(_check_causal, model, src, tgt, pad_id, atol)
+
+
+def _check_causal(run, src, tgt):
+    real = tgt != run.pad_id  # (B, T)
+    if real.sum(dim=1).max() < 2:
+        raise ValueError(
+            f"tgt, of shape {tuple(tgt.shape)}, has no future that could change: pass two words or more."
+        )
+    before, others = run(src, tgt), _other_ids(tgt, run.pad_id)
     for place in range(1, tgt.shape[1]):
         padded = torch.full_like(tgt[:, place:], run.pad_id)
         for rest, what in ((others[:, place:], "another word"), (padded, "padding"), (tgt[:, :0], "nothing")):
@@ -73,9 +51,12 @@ def assert_causal(run, src, tgt):
                 )
 
 
-@kept("padding")
-def assert_padding_invariant(run, src, tgt):
+def assert_padding_invariant(model, src, tgt, *, pad_id=0, atol=1e-5):
     """Raise AssertionError when padding at the end of a sentence changes the output of a real word."""
+    _confirm(_check_padding, model, src, tgt, pad_id, atol)
+
+
+def _check_padding(run, src, tgt):
     for side, where in (("source", "encoder's self-attention and to cross-attention (memory)"),
                         ("target", "decoder's self-attention")):  # fmt: skip
         ids = src if side == "source" else tgt
@@ -108,9 +89,12 @@ def assert_padding_invariant(run, src, tgt):
             )
 
 
-@kept("source")
-def assert_source_matters(run, src, tgt):
+def assert_source_matters(model, src, tgt, *, pad_id=0, atol=1e-5):
     """Raise AssertionError when a source word is exchanged and no output of its sentence moves."""
+    _confirm(_check_source, model, src, tgt, pad_id, atol)
+
+
+def _check_source(run, src, tgt):
     before, others = run(src, tgt), _other_ids(src, run.pad_id)
     rows = (src != run.pad_id).any(dim=1) & (tgt != run.pad_id).any(dim=1)  # sentences with something to see
     if not run.moves(run(others, tgt), before, tgt)[rows].all():
@@ -130,13 +114,16 @@ def assert_source_matters(run, src, tgt):
             )
 
 
-@kept("positions")
-def assert_positions_matter(run, src, tgt):
+def assert_positions_matter(model, src, tgt, *, pad_id=0, atol=1e-5):
     """Raise AssertionError when the order of the source words, or the place of a target word, is not seen.
 
     The source is read backwards. The target becomes one word again and again: without positions all its
     outputs are equal, in any number of layers, with a causal mask or without.
     """
+    _confirm(_check_positions, model, src, tgt, pad_id, atol)
+
+
+def _check_positions(run, src, tgt):
     backwards = src.clone()
     for row in range(len(src)):
         used = _used(src[row], run.pad_id)
@@ -170,6 +157,46 @@ def verdict(check, model, src, tgt):
     return "holds"
 
 
+def _confirm(check, model, src, tgt, pad_id, atol):
+    """Raise what `check(run, src, tgt)` complains of, unless a model in double precision is free of it."""
+    _refuse(src, tgt, pad_id, atol)
+    complaint = _complaint(check, model, src, tgt, pad_id, atol)
+    if complaint and (twin := _in_double(model)):
+        with suppress(Exception):  # it does not run in double precision
+            complaint = _complaint(check, twin, src, tgt, pad_id, atol)
+    if complaint:
+        raise complaint
+
+
+def _complaint(check, model, src, tgt, pad_id, atol):
+    """The AssertionError of a check, or None."""
+    try:
+        with _running(model, check.__name__.removeprefix("_check_"), pad_id, atol) as run:
+            _assert_no_batch_leak(run, src, tgt)
+            check(run, src, tgt)
+    except AssertionError as complaint:
+        return complaint
+
+
+def _refuse(src, tgt, pad_id, atol):
+    """Raise ValueError for arguments with which every model, or none, would pass."""
+    check_shares(atol=atol)
+    check_counts(lowest=0, pad_id=pad_id)
+    for name, ids in (("src", src), ("tgt", tgt)):
+        is_tensor = isinstance(ids, torch.Tensor)
+        if not is_tensor or ids.dtype not in (torch.int64, torch.int32) or ids.dim() != 2 or not ids.numel():
+            found = f"{ids.dtype} of shape {tuple(ids.shape)}" if is_tensor else type(ids).__name__
+            raise ValueError(
+                f"{name} is {found}, expected ids as an int64 tensor (sentences, words) that is not empty. "
+                "For one sentence pass torch.tensor([ids])."
+            )
+    check_same_batch(tgt, src)
+    if not ((src != pad_id).any(dim=1) & (tgt != pad_id).any(dim=1)).any():
+        raise ValueError(
+            f"pad_id={pad_id} is all that some side of each sentence holds: pass words in src and in tgt."
+        )
+
+
 def _assert_no_batch_leak(run, src, tgt):
     """The same call gives the same outputs, and sentences do not read the others of their batch."""
     together, again, real = run(src, tgt), run(src, tgt), tgt != run.pad_id
@@ -197,7 +224,7 @@ class _Run:
     """A model in eval mode that checks the shape of its outputs and measures how far they move."""
 
     def __init__(self, model, name, pad_id, atol):
-        self.model, self.name, self.pad_id, self.atol, self.least = model, name, pad_id, atol, atol
+        self.model, self.name, self.pad_id, self.atol = model, name, pad_id, atol
         self.worked = False
 
     def __call__(self, src, tgt, what="the batch"):
@@ -223,8 +250,9 @@ class _Run:
         """Scale the tolerances to the usual size of the outputs, so that single huge ones do not count."""
         sizes = logits[logits.isfinite()].abs()
         size = max(1.0, sizes.median().item()) if sizes.numel() else 1.0
-        self.least = (min(self.atol, ROUNDING) if logits.dtype == torch.float64 else self.atol) * size
-        self.atol *= size
+        exact = logits.dtype == torch.float64
+        self.least = (ROUNDING if exact else self.atol) * size
+        self.atol = (max(self.atol, ROUNDING) if exact else self.atol) * size
 
     def distance(self, after, before):
         """How far each entry has moved `(B, T, V)`; equal infinities have not moved."""

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from helpers.arguments import check_counts
+
 PAD_ID, BOS_ID, EOS_ID, UNK_ID = 0, 1, 2, 3
 SPECIAL_TOKENS = ["<pad>", "<s>", "</s>", "<unk>"]
 
@@ -26,6 +28,7 @@ def train_tokenizer(sentences, vocab_size):
     Raises:
         ValueError: no sentences, or a vocabulary too small for the characters in them.
     """
+    check_counts(vocab_size=vocab_size)
     sentences = list(sentences)
     if not sentences:
         raise ValueError("no sentences to learn subwords from: pass the training side of a corpus.")
@@ -41,7 +44,10 @@ def train_tokenizer(sentences, vocab_size):
         [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()]
     )
     tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=SPECIAL_TOKENS, show_progress=False)
+    possible = 4 * (len(SPECIAL_TOKENS) + sum(len(sentence) + 1 for sentence in sentences))  # and more
+    trainer = trainers.BpeTrainer(
+        vocab_size=min(vocab_size, possible), special_tokens=SPECIAL_TOKENS, show_progress=False
+    )  # which reserves memory for all of vocab_size at once
     tokenizer.train_from_iterator(sentences, trainer)
     tokenizer.encode_special_tokens = True  # "</s>" in a text is text
     return tokenizer
@@ -68,11 +74,15 @@ class Batch(NamedTuple):
     tgt_in: torch.Tensor
     labels: torch.Tensor
 
+    def to(self, device):
+        """The same batch on `device`."""
+        return Batch(*(ids.to(device) for ids in self))
+
 
 def pad(rows):
     """Lists of ids to one tensor `(B, L)`, shorter rows filled up with `PAD_ID`."""
-    rows = [torch.tensor(row, dtype=torch.long) for row in rows]
-    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD_ID)
+    length = max(map(len, rows))
+    return torch.tensor([[*row, *[PAD_ID] * (length - len(row))] for row in rows], dtype=torch.long)
 
 
 def make_batch(encoded):
@@ -93,6 +103,7 @@ def bucketed_batches(encoded, max_tokens, seed=None):
     Raises:
         ValueError: a pair longer than `max_tokens`.
     """
+    check_counts(max_tokens=max_tokens)
     chance = random.Random(seed)
     order = list(range(len(encoded)))
     if seed is not None:
@@ -101,7 +112,7 @@ def bucketed_batches(encoded, max_tokens, seed=None):
     def length(i):
         return 1 + max(len(encoded[i][0]), len(encoded[i][1]))
 
-    order.sort(key=lambda i: (length(i), len(encoded[i][0])))
+    order.sort(key=lambda i: (length(i), len(encoded[i][0]), len(encoded[i][1])))
     if order and length(order[-1]) > max_tokens:
         raise ValueError(
             f"a pair of {length(order[-1])} tokens does not fit into max_tokens={max_tokens}. "

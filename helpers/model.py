@@ -211,9 +211,10 @@ class Decoder(nn.Module):
 class Transformer(nn.Module):
     """The encoder-decoder Transformer: token ids `(B, S)` and `(B, T)` to logits `(B, T, V)`.
 
-    With `tie_weights=True` the output layer shares the target embedding's weights, and a joint vocabulary
-    (equal sizes) shares the source embedding too (section 3.4). The default sizes are the paper's base model;
-    dropout also falls on attention weights and inside the feed-forward part, as in the authors' own code.
+    With `tie_weights=True` the output layer shares the target embedding's weights. With
+    `joint_vocabulary=True`, one vocabulary for both languages, the source embedding shares them too (section
+    3.4). The default sizes are the paper's base model; dropout also falls on attention weights and inside the
+    feed-forward part, as in the authors' own code.
 
     Raises:
         ValueError: ids outside the vocabulary, a sentence longer than `max_len`, an empty batch, sizes that
@@ -223,11 +224,11 @@ class Transformer(nn.Module):
 
     def __init__(
         self, src_vocab_size, tgt_vocab_size, d_model=512, n_heads=8, d_ff=2048, n_layers=6, dropout=0.1,
-        norm_first=False, tie_weights=True, max_len=512, pad_id=0,
+        norm_first=False, tie_weights=True, joint_vocabulary=False, max_len=512, pad_id=0,
     ):  # fmt: skip
         super().__init__()
-        check_sizes(src_vocab_size, tgt_vocab_size, n_layers, pad_id)
         sizes = (d_model, n_heads, d_ff, n_layers, dropout, norm_first)
+        check_sizes(src_vocab_size, tgt_vocab_size, *sizes, tie_weights, joint_vocabulary, max_len, pad_id)
         self.pad_id, self.max_len, self.scale = pad_id, max_len, math.sqrt(d_model)
         self.src_embedding = nn.Embedding(src_vocab_size, d_model)
         self.tgt_embedding = nn.Embedding(tgt_vocab_size, d_model)
@@ -238,7 +239,7 @@ class Transformer(nn.Module):
         self.initialise(d_model)
         if tie_weights:
             self.output.weight = self.tgt_embedding.weight
-            if src_vocab_size == tgt_vocab_size:
+            if joint_vocabulary:
                 self.src_embedding.weight = self.tgt_embedding.weight
 
     def initialise(self, d_model):

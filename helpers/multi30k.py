@@ -33,7 +33,7 @@ def multi30k(split, source=SOURCE, checksums=SHA256):
         ConnectionError: the source cannot be reached or broke off.
         OSError: the cache folder cannot be written, or the download is not the expected text.
     """
-    if split not in SPLITS:
+    if split not in list(SPLITS):
         raise ValueError(f"there is no split {split!r}; choose one of {', '.join(SPLITS)}.")
     names = [f"{SPLITS[split]}.{language}" for language in ("de", "en")]
     return list(zip(*(load(name, source, checksums[name]).splitlines() for name in names), strict=True))

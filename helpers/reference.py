@@ -96,11 +96,17 @@ def to_torch(model):
     _the_same("scale of the embeddings", [math.sqrt(model.tgt_embedding.embedding_dim), model.scale])
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are overwritten
         module = TorchTransformer(
-            model.src_embedding.num_embeddings, model.tgt_embedding.num_embeddings,
-            model.tgt_embedding.embedding_dim, attentions[0].n_heads,
-            model.encoder.layers[0].feed_forward.widen.out_features, len(model.encoder.layers),
-            model.positions.dropout.p, wraps[0].norm_first, model.max_len, model.pad_id,
-        )  # fmt: skip
+            model.src_embedding.num_embeddings,
+            model.tgt_embedding.num_embeddings,
+            d_model=model.tgt_embedding.embedding_dim,
+            n_heads=attentions[0].n_heads,
+            d_ff=model.encoder.layers[0].feed_forward.widen.out_features,
+            n_layers=len(model.encoder.layers),
+            dropout=model.positions.dropout.p,
+            norm_first=wraps[0].norm_first,
+            max_len=model.max_len,
+            pad_id=model.pad_id,
+        )
     module.table = model.positions.table.clone()
     return _filled(module, model, _their_state)
 
@@ -128,10 +134,18 @@ def from_torch(module):
     _the_same("dropout", dropouts + [part.dropout for part in attentions])
     with torch.random.fork_rng(devices=[]):
         model = Transformer(
-            module.src_embedding.num_embeddings, module.tgt_embedding.num_embeddings, module.table.shape[1],
-            attentions[0].num_heads, layers[0].linear1.out_features, len(encoder), dropouts[0],
-            layers[0].norm_first, False, len(module.table), module.pad_id,
-        )  # fmt: skip
+            module.src_embedding.num_embeddings,
+            module.tgt_embedding.num_embeddings,
+            d_model=module.table.shape[1],
+            n_heads=attentions[0].num_heads,
+            d_ff=layers[0].linear1.out_features,
+            n_layers=len(encoder),
+            dropout=dropouts[0],
+            norm_first=layers[0].norm_first,
+            tie_weights=False,  # ties come with the weights
+            max_len=len(module.table),
+            pad_id=module.pad_id,
+        )
     model.positions.table = module.table.clone()
     return _filled(model, module, _our_state)
 
@@ -158,17 +172,17 @@ def _filled(new, old, renamed):
     for name, other in itertools.combinations(tables, 2):
         if getattr(old, name).weight is getattr(old, other).weight:
             getattr(new, other).weight = getattr(new, name).weight
+    with torch.enable_grad():  # so that joined weights ask for gradients where one of them does
+        weights = renamed(old.state_dict(keep_vars=True))
     try:
-        new.load_state_dict(renamed(old.state_dict()))
+        new.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(
             f"the two models have different parts: {error}. The paper's post-norm stacks end in no norm, and "
             "encoder and decoder have equally many layers."
         ) from error
-    kept = old.state_dict(keep_vars=True)
-    flags = {name: torch.tensor([parameter.requires_grad] * 3) for name, parameter in kept.items()}
-    for name, flag in renamed(flags).items():
-        new.get_parameter(name).requires_grad_(bool(flag.any()))
+    for name, weight in weights.items():
+        new.get_parameter(name).requires_grad_(weight.requires_grad)
     return new.train(old.training)
 
 

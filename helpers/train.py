@@ -15,62 +15,57 @@ if __name__ == "__main__":  # before PyTorch is imported: threads that wait must
 
 import torch
 
+from helpers.arguments import DEVICES, choose_device, one_line
 from helpers.card import make_card, write_card
-from helpers.checkpoints import save_model
+from helpers.checkpoints import complete, count_weights, save_model
 from helpers.data import encode_pairs, train_tokenizer
 from helpers.model import Transformer
 from helpers.multi30k import multi30k
 from helpers.training import TrainingConfig, train
+from helpers.translate import SHIPPED, interpreter
 
 EXAMPLE = """example:
-  python -m helpers.train --data grammar --out my-model
-  python -m helpers.train --data multi30k --direction de-en --epochs 24 --out my-translator --resume
+  {0} -m helpers.train --data grammar --out my-model
+  {0} -m helpers.train --data multi30k --direction de-en --epochs 24 --out my-translator --resume
 """
+
+MOST_WEIGHTS = 10**9  # with gradients and Adam's moments 16 GB
+
+SETTINGS = {  # name: what it is, default for multi30k (as the shipped translator) and grammar (notebook 13)
+    "vocab_size": ("subwords, joint", 6000, 900),
+    "d_model": ("width of the vectors", 256, 64),
+    "n_heads": ("heads, must divide d-model", 8, 8),
+    "d_ff": ("feed-forward width", 512, 256),
+    "n_layers": ("encoder and decoder layers", 3, 2),
+    "dropout": ("share of numbers set to 0 in training", 0.2, 0.0),
+    "norm_first": ("pre-norm instead of the paper's post-norm", False, True),
+    "epochs": ("passes over the data", 24, 5),
+    "max_tokens": ("padded tokens per side and batch", 3000, 1000),
+    "peak_lr": ("highest learning rate", 1.5e-3, 1e-2),
+    "warmup_steps": ("steps to reach it", 800, 200),
+    "average_last": ("last epochs whose weights are averaged", 5, 3),
+}
 
 
 def build_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m helpers.train", description="Train an encoder-decoder Transformer that translates.",
-        epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog=f"{interpreter()} -m helpers.train", epilog=EXAMPLE.format(interpreter()),
+        description="Train an encoder-decoder Transformer that translates.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    add = parser.add_argument
-    add(
-        "--out",
-        required=True,
-        metavar="FOLDER",
-        help="folder for the model, its tokeniser, checkpoint and card",
-    )
+    add, both = parser.add_argument, argparse.BooleanOptionalAction
+    add("--out", required=True, metavar="FOLDER", help="for the model, its tokeniser, checkpoint and card")
     add("--data", choices=["grammar", "multi30k"], default="grammar", help="grammar works offline (default)")
     add("--direction", choices=["de-en", "en-de"], default="de-en", help="default: de-en")
-    both = argparse.BooleanOptionalAction
-    add("--vocab-size", type=int, help="subwords, joint (default: 6000, grammar 900)")
-    add("--d-model", type=int, help="width of the vectors (default: 256, grammar 64)")
-    add("--n-heads", type=int, default=8, help="heads, must divide d-model (default: 8)")
-    add("--d-ff", type=int, help="feed-forward width (default: 512, grammar 256)")
-    add("--n-layers", type=int, help="encoder and decoder layers (default: 3, grammar 2)")
-    add("--dropout", type=float, help="default: 0.2, grammar 0.0")
-    add("--norm-first", action=both, help="pre-norm or the paper's post-norm (default: post, grammar pre)")
-    add("--epochs", type=int, help="passes over the data (default: 24, grammar 5)")
-    add("--max-tokens", type=int, help="padded tokens per side and batch (default: 3000, grammar 1000)")
-    add("--peak-lr", type=float, help="highest learning rate (default: 0.0015, grammar 0.01)")
-    add("--warmup-steps", type=int, help="steps to reach it (default: 800, grammar 200)")
-    add("--average-last", type=int, help="last epochs whose weights are averaged (default: 5, grammar 3)")
-    add("--bfloat16", action="store_true", help="faster on CPUs with bfloat16 in hardware, slower elsewhere")
+    for name, (text, captions, grammar) in SETTINGS.items():
+        kind = {"action": both} if isinstance(grammar, bool) else {"type": type(grammar)}
+        text = f"{text} (default: multi30k {captions}, grammar {grammar})"
+        add("--" + name.replace("_", "-"), help=text, **kind)
+    add("--bfloat16", action="store_true", help="faster where the processor has bfloat16, slower elsewhere")
     add("--seed", type=int, default=0, help="default: 0")
+    add("--device", choices=DEVICES, default="auto", help="default: the fastest there is")
     add("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     return parser
-
-
-DEFAULTS = {
-    "multi30k": dict(
-        vocab_size=6000, d_model=256, d_ff=512, n_layers=3, dropout=0.2, norm_first=False,
-        epochs=24, max_tokens=3000, peak_lr=1.5e-3, warmup_steps=800, average_last=5,
-    ),  # as the shipped translator
-    "grammar": dict(
-        vocab_size=900, d_model=64, d_ff=256, n_layers=2, dropout=0.0, norm_first=True,
-        epochs=5, max_tokens=1000, peak_lr=1e-2, warmup_steps=200, average_last=3,
-    ),  # as notebook 13
-}  # fmt: skip
 
 
 def load_splits(data, direction):
@@ -89,8 +84,10 @@ def load_splits(data, direction):
 
 def main(arguments=None):
     args = build_parser().parse_args(arguments)
-    for name, value in DEFAULTS[args.data].items():
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # where it was closed
+    for name, (_, captions, grammar) in SETTINGS.items():
         if getattr(args, name) is None:
+            value = captions if args.data == "multi30k" else grammar
             setattr(args, name, min(value, args.epochs) if name == "average_last" else value)
     try:
         return run(args)
@@ -99,27 +96,48 @@ def main(arguments=None):
             "\nInterrupted. The same command with --resume goes on from the last checkpoint.", file=sys.stderr
         )
         return 130
-    except (OSError, ValueError, FloatingPointError) as error:
-        print(f"helpers.train: {error}", file=sys.stderr)
+    except (OSError, ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
+        print(f"helpers.train: {one_line(error)}", file=sys.stderr)
         return 1
 
 
-def run(args):
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
-    files = [out / "checkpoint.safetensors", out / "model.safetensors"]
-    if not args.resume and any(file.exists() for file in files):
+def check_folder(folder, resume):
+    """Raise ValueError or FileExistsError where a training would lose what is in the folder."""
+    if not folder:
+        raise ValueError("--out is empty. Name a folder, for example --out my-model.")
+    out = Path(folder).resolve()
+    if SHIPPED.resolve() in (out, *out.parents):
+        raise ValueError(f"{folder} holds the translator of the series. Choose another folder.")
+    begun, finished = (out / "checkpoint.safetensors").exists(), (out / "model.safetensors").exists()
+    if finished and not begun:
         raise FileExistsError(
-            f"{out} holds a training already. Add --resume to go on, or choose another folder."
+            f"{folder} holds a finished model and no checkpoint to go on from. Choose another folder."
         )
+    if begun and not resume:
+        raise FileExistsError(
+            f"{folder} holds a training already. Add --resume to go on, or choose another folder."
+        )
+
+
+def run(args):
+    args.device = choose_device(args.device)
     names = ("epochs", "max_tokens", "peak_lr", "warmup_steps", "average_last", "seed", "bfloat16")
     config = TrainingConfig(**{name: getattr(args, name) for name in names})
+    names = ("d_model", "n_heads", "d_ff", "n_layers", "dropout", "norm_first")
+    sizes = {name: getattr(args, name) for name in names} | {"joint_vocabulary": True}
+    both = ("src_vocab_size", "tgt_vocab_size")
+    wished = complete(dict.fromkeys(both, args.vocab_size) | sizes)
+    if count_weights(wished) > MOST_WEIGHTS:
+        raise ValueError(
+            f"a model of {count_weights(wished):,} weights: this command trains up to {MOST_WEIGHTS:,}. "
+            "Choose a smaller vocab-size, d-model, d-ff or n-layers."
+        )
+    check_folder(args.out, args.resume)
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
     pairs, valid, test = load_splits(args.data, args.direction)
     tokenizer = train_tokenizer((s for pair in pairs for s in pair), args.vocab_size)
-
-    size = tokenizer.get_vocab_size()
-    names = ("d_model", "n_heads", "d_ff", "n_layers", "dropout", "norm_first")
-    sizes = {"src_vocab_size": size, "tgt_vocab_size": size} | {name: getattr(args, name) for name in names}
+    sizes = dict.fromkeys(both, tokenizer.get_vocab_size()) | sizes
     torch.manual_seed(args.seed)
     model = Transformer(**sizes)
 
@@ -133,6 +151,7 @@ def run(args):
     history = train(
         model, encode_pairs(pairs, tokenizer), config, valid=encode_pairs(valid, tokenizer),
         checkpoint=out / "checkpoint.safetensors", resume=args.resume, on_epoch=report,
+        device=args.device,
     )  # fmt: skip
     tokenizer.save(str(out / "tokenizer.json.part"))
     os.replace(out / "tokenizer.json.part", out / "tokenizer.json")

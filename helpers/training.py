@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from helpers.arguments import check_counts, check_flags, check_positive, check_shares
 from helpers.checkpoints import copy_parameters, read_tensors, write_tensors
-from helpers.data import PAD_ID, Batch, bucketed_batches
+from helpers.data import PAD_ID, bucketed_batches
 from helpers.model import eval_mode
 from helpers.setup import progress
 
@@ -30,12 +31,14 @@ class TrainingConfig:
     clip_norm: float = 1.0  # the gradient is scaled down to this length
     average_last: int = 0  # average the weights at the end of so many last epochs (section 6.1)
     seed: int = 0  # order of the batches and dropout
-    bfloat16: bool = False  # autocast: faster on CPUs that have it in hardware, slower elsewhere
+    bfloat16: bool = False  # autocast: faster on GPUs and CPUs that have it in hardware, slower elsewhere
 
     def __post_init__(self):
-        for name, lowest in (("epochs", 1), ("max_tokens", 1), ("warmup_steps", 1), ("average_last", 0)):
-            if getattr(self, name) < lowest:
-                raise ValueError(f"{name}={getattr(self, name)}: choose at least {lowest}.")
+        check_counts(epochs=self.epochs, max_tokens=self.max_tokens, warmup_steps=self.warmup_steps)
+        check_counts(0, average_last=self.average_last, seed=self.seed)
+        check_positive(peak_lr=self.peak_lr, clip_norm=self.clip_norm)
+        check_shares(label_smoothing=self.label_smoothing)
+        check_flags(bfloat16=self.bfloat16)
         if self.average_last > self.epochs:
             raise ValueError(
                 f"average_last={self.average_last} epochs cannot be averaged in a training of {self.epochs}. "
@@ -64,30 +67,36 @@ def learning_rate(step, config):
     return config.peak_lr * min(step / config.warmup_steps, math.sqrt(config.warmup_steps / step))
 
 
-def token_loss(model, batch, label_smoothing=0.0):
-    """Mean cross-entropy over the labels that are not padding, and how many of them the model gets right."""
-    device = next(model.parameters()).device
-    batch = Batch(*(ids.to(device) for ids in batch))
-    logits = model(batch.src, batch.tgt_in).float()  # (B, T, V)
-    loss = nn.functional.cross_entropy(
-        logits.flatten(0, 1), batch.labels.flatten(), ignore_index=PAD_ID, label_smoothing=label_smoothing
+def token_loss(logits, labels, label_smoothing=0.0):
+    """Mean cross-entropy of logits `(B, T, V)` over the labels `(B, T)` that are not padding."""
+    return nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), labels.flatten(), ignore_index=PAD_ID, label_smoothing=label_smoothing
     )
-    right = (logits.argmax(-1) == batch.labels) & (batch.labels != PAD_ID)
-    return loss, right.sum().item()
 
 
 def evaluate(model, batches):
-    """Mean cross-entropy in nats per token over `batches`, in eval mode; the mode is left as it was."""
-    total, count = 0.0, 0
+    """Mean cross-entropy in nats per token over `batches`, in eval mode; the mode is left as it was.
+
+    Raises:
+        ValueError: no batches.
+    """
+    device, total, count = next(model.parameters()).device, 0.0, 0
     with eval_mode(model):
         for batch in batches:
-            tokens = (batch.labels != PAD_ID).sum().item()
-            total += token_loss(model, batch)[0].item() * tokens
+            src, tgt_in, labels = batch.to(device)
+            loss = token_loss(model(src, tgt_in), labels).item()
+            tokens = (labels != PAD_ID).sum().item()
+            total += loss * tokens
             count += tokens
+    if not count:
+        raise ValueError("no batches to evaluate: pass a list of at least one.")
     return total / count
 
 
-def train(model, encoded, config, *, valid=None, checkpoint=None, resume=False, save_every=50, on_epoch=None):
+def train(
+    model, encoded, config, *, valid=None, checkpoint=None, resume=False, save_every=50, on_epoch=None,
+    device=None,
+):  # fmt: skip
     """Train `model` (called as `(src, tgt)`) on encoded pairs; returns the `History`.
 
     Args:
@@ -96,21 +105,26 @@ def train(model, encoded, config, *, valid=None, checkpoint=None, resume=False, 
         resume: go on from `checkpoint` if it exists; the result is the same as without the interruption.
             `epochs` may change between the two, as long as no weights have been averaged yet.
         on_epoch: called with `(epoch, history)` after each epoch.
+        device: the model moves there and stays there; without one it is trained where it is. On the device
+            on which it began, a training resumes exactly.
 
     Raises:
-        ValueError: no pairs, a damaged checkpoint, or one of another training.
+        ValueError: no pairs, `resume` without a checkpoint, a damaged one, or one of another training.
         FileExistsError: the checkpoint exists and `resume` is False.
         FloatingPointError: the loss is no longer a number.
     """
     if not encoded:
         raise ValueError("no pairs to train on: pass a list of encoded pairs.")
-    run = Run(model, config, encoded)
-    if checkpoint and Path(checkpoint).exists():
-        if not resume:
-            raise FileExistsError(f"{checkpoint} exists. Pass resume=True to go on from it, or delete it.")
+    check_counts(save_every=save_every)
+    if resume and not checkpoint:
+        raise ValueError("resume=True without a checkpoint: pass the file to go on from.")
+    exists = checkpoint and Path(checkpoint).exists()
+    if exists and not resume:
+        raise FileExistsError(f"{checkpoint} exists. Pass resume=True to go on from it, or delete it.")
+    run = Run(model.to(device), config, fingerprint(model, encoded) if checkpoint else None)
+    torch.manual_seed(config.seed)
+    if exists:
         run.restore(checkpoint)
-    else:
-        torch.manual_seed(config.seed)
     valid_batches = bucketed_batches(valid, config.max_tokens) if valid else None
 
     bar = None
@@ -147,12 +161,23 @@ def fingerprint(model, encoded):
     return hashlib.sha256(repr((sizes, encoded)).encode()).hexdigest()[:16]
 
 
+def random_states(device):
+    """How to get and set the state of each generator that a training on `device` draws from, by name."""
+    states = {"rng": (torch.get_rng_state, torch.set_rng_state)}
+    if device.type == "cuda":
+        get, put = torch.cuda.get_rng_state, torch.cuda.set_rng_state
+        states["rng_cuda"] = lambda: get(device), lambda state: put(state, device)
+    if device.type == "mps":
+        states["rng_mps"] = torch.mps.get_rng_state, torch.mps.set_rng_state
+    return states
+
+
 class Run:
     """The state of one training: everything that a checkpoint must hold to go on exactly."""
 
-    def __init__(self, model, config, encoded):
-        self.model, self.config, self.history = model, config, History()
-        self.task = fingerprint(model, encoded)
+    def __init__(self, model, config, task=None):
+        self.model, self.config, self.task, self.history = model, config, task, History()
+        self.device = next(model.parameters()).device
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.peak_lr, betas=(0.9, 0.98), eps=1e-9)
         self.epoch, self.position = 0, 0  # epochs finished, batches taken of the current one
         self.average, self.averaged = {}, 0  # the mean of the weights, and of how many epochs
@@ -163,9 +188,11 @@ class Run:
         rate = learning_rate(len(history.step) + 1, config)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        src, tgt_in, labels = batch.to(self.device)
         self.model.train()
-        with torch.autocast(batch.src.device.type, torch.bfloat16, enabled=config.bfloat16):
-            loss, right = token_loss(self.model, batch, config.label_smoothing)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16):
+            logits = self.model(src, tgt_in)  # (B, T, V)
+            loss = token_loss(logits, labels, config.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
         length = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
@@ -180,7 +207,9 @@ class Run:
         history.step.append(len(history.step) + 1)
         history.loss.append(loss.item())
         history.learning_rate.append(rate)
-        history.accuracy.append(right / (batch.labels != PAD_ID).sum().item())
+        real = labels != PAD_ID
+        right = (logits.argmax(-1) == labels) & real
+        history.accuracy.append(right.sum().item() / real.sum().item())
         history.seconds += time.perf_counter() - started
 
     def end_epoch(self, valid_batches):
@@ -207,7 +236,7 @@ class Run:
         tensors |= {f"average.{name}": t for name, t in self.average.items()}
         for name, p in parameters.items():
             tensors |= {f"optimizer.{key}.{name}": t for key, t in self.optimizer.state[p].items()}
-        tensors["rng"] = torch.get_rng_state()
+        tensors |= {name: get() for name, (get, _) in random_states(self.device).items()}
         about = {"config": asdict(self.config), "history": asdict(self.history), "task": self.task}
         about |= {"epoch": self.epoch, "position": self.position, "averaged": self.averaged}
         write_tensors(path, tensors, about)
@@ -220,25 +249,33 @@ class Run:
                 f"{path} belongs to another model or other sentences. "
                 "Use the same sizes and data, or another file."
             )
-        before, now = dict(about["config"]), asdict(self.config)
-        if before.pop("epochs", 0) != now.pop("epochs") and any(n.startswith("average.") for n in tensors):
+        before, now = about["config"], asdict(self.config)
+        for name in now:
+            if name != "epochs" and before[name] != now[name]:
+                raise ValueError(
+                    f"{path} belongs to another training: {name}={before[name]} instead of {now[name]}. "
+                    "Use the same settings, or another file."
+                )
+        planned, wanted, epoch = before["epochs"], now["epochs"], about["epoch"]
+        late = epoch > min(planned, wanted) - now["average_last"] or (about["position"] and epoch == wanted)
+        if planned != wanted and late:
             raise ValueError(
-                f"{path} has begun to average the last weights; the number of epochs is fixed now."
-            )
-        if before != now:
-            raise ValueError(
-                f"{path} belongs to another training: {before} instead of {now}. "
-                "Use the same settings, or another file."
+                f"{path} has trained {epoch} of {planned} epochs. With average_last={now['average_last']} "
+                f"it is too late for epochs={wanted}: use epochs={planned}, or another file."
             )
         parts = {"model": {}, "average": {}, "exp_avg": {}, "exp_avg_sq": {}, "step": {}}
-        rng = tensors.pop("rng")
         for name, tensor in tensors.items():
-            part, name = name.removeprefix("optimizer.").split(".", 1)
-            parts[part][name] = tensor
+            part, _, name = name.removeprefix("optimizer.").partition(".")
+            if part in parts:
+                parts[part][name] = tensor
         copy_parameters(self.model, parts["model"], path)
-        self.average = parts["average"]
+        self.average = {name: t.to(self.device) for name, t in parts["average"].items()}
         for name, p in self.model.named_parameters():
-            self.optimizer.state[p] = {key: parts[key][name] for key in ("step", "exp_avg", "exp_avg_sq")}
+            if name in parts["step"]:  # Adam keeps nothing for a parameter that has had no gradient
+                moments = {key: parts[key][name].to(self.device) for key in ("exp_avg", "exp_avg_sq")}
+                self.optimizer.state[p] = {"step": parts["step"][name]} | moments
         self.history = History(**about["history"])
         self.epoch, self.position, self.averaged = about["epoch"], about["position"], about["averaged"]
-        torch.set_rng_state(rng)
+        for name, (_, put) in random_states(self.device).items():
+            if name in tensors:  # a checkpoint of another device has no state for this one
+                put(tensors[name])

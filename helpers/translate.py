@@ -3,7 +3,10 @@
 import argparse
 import os
 import re
+import shutil
 import sys
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +15,12 @@ if __name__ == "__main__":  # before PyTorch is imported: threads that wait must
 
 from tokenizers import Tokenizer
 
+from helpers.arguments import DEVICES, choose_device, one_line
 from helpers.checkpoints import load_model
+from helpers.data import PAD_ID, SPECIAL_TOKENS, UNK_ID
 from helpers.decoding import translate_batch
 from helpers.model import Transformer
+from helpers.setup import progress
 
 SHIPPED = Path(__file__).parent / "translator"
 
@@ -24,8 +30,8 @@ SENTENCE_END = re.compile(
 )
 
 EXAMPLE = """example:
-  python -m helpers.translate "Zwei Hunde spielen im Schnee."
-  python -m helpers.translate --file captions.de > captions.en
+  {0} -m helpers.translate "Zwei Hunde spielen im Schnee."
+  {0} -m helpers.translate --file captions.de > captions.en
 
 The shipped model knows image captions: short sentences about people, animals and places.
 """
@@ -50,30 +56,56 @@ class Translator(NamedTuple):
         answers = iter(translate_batch(self.model, self.tokenizer, [p for text in parts for p in text]))
         return [" ".join(next(answers) for _ in text) for text in parts]
 
+    def is_foreign(self, text):
+        """Whether more of its characters are unknown to the vocabulary than letters and digits are known."""
+        ids = self.tokenizer.encode(text).ids
+        known = self.tokenizer.decode([i for i in ids if i != UNK_ID])
+        return ids.count(UNK_ID) > sum(map(str.isalnum, known))
 
-def load_translator(folder=None):
+
+def load_translator(folder=SHIPPED):
     """The translator in `folder`, or the one that comes with the series.
 
     Raises:
         FileNotFoundError: no model or no tokeniser there.
-        ValueError: one of the files is damaged.
+        ValueError: one of the files is damaged, or they do not belong together.
     """
-    folder = Path(folder or SHIPPED)
-    path = folder / "tokenizer.json"
-    model = load_model(folder / "model.safetensors")
+    path = Path(folder, "tokenizer.json")
+    model = load_model(Path(folder, "model.safetensors"))
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}: a model needs the tokeniser it was trained with.")
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing more precise
+        tokenizer.no_truncation()  # whatever the file says
+        tokenizer.no_padding()
+        tokenizer.encode("\0")  # as unknown as can be
+    except BaseException as error:  # the library raises nothing more precise, and panics
+        if isinstance(error, KeyboardInterrupt):
+            raise
         raise ValueError(f"{path} is damaged ({error}). Delete it and fetch or train it again.") from error
+    ids = tokenizer.get_vocab()
+    sizes = {len(ids), model.src_embedding.num_embeddings, model.tgt_embedding.num_embeddings}
+    special = [ids.get(token) for token in SPECIAL_TOKENS]
+    if len(sizes) > 1 or max(ids.values()) >= len(ids) or special != [0, 1, 2, 3] or model.pad_id != PAD_ID:
+        raise ValueError(
+            f"{path} is not the tokeniser of this model: it has {len(ids)} subwords, the model "
+            f"{model.src_embedding.num_embeddings}. Fetch or train both again."
+        )
     tokenizer.encode_special_tokens = True  # "</s>" in a text is text
     return Translator(model, tokenizer)
 
 
+def interpreter():
+    """How to call this Python from the current folder: `.venv/bin/python`, `python`, or its whole path."""
+    path = Path(sys.executable)
+    if path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    return path.name if shutil.which(path.name) == str(path) else str(path)
+
+
 def build_parser():
     parser = argparse.ArgumentParser(
-        prog="python -m helpers.translate", epilog=EXAMPLE,
+        prog=f"{interpreter()} -m helpers.translate", epilog=EXAMPLE.format(interpreter()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=(
             "Translate German to English: a sentence, lines on standard input, or the lines of a file."
@@ -84,58 +116,119 @@ def build_parser():
     )
     parser.add_argument("--file", metavar="FILE", help="translate the lines of a UTF-8 text file")
     parser.add_argument(
-        "--model", metavar="FOLDER", help="a folder that helpers.train has written (default: shipped)"
-    )
+        "--model", metavar="FOLDER", default=SHIPPED,
+        help="a folder that helpers.train has written (default: the model of the series)",
+    )  # fmt: skip
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="default: the fastest there is")
     return parser
 
 
+def say(text):
+    """One line on standard error."""
+    print(f"helpers.translate: {text}", file=sys.stderr)
+
+
 def read_lines(args):
-    """The lines to translate, one after the other."""
+    """The lines to translate, as bytes."""
     if args.sentence:
-        yield " ".join(args.sentence)
-    elif args.file:
-        with open(args.file, encoding="utf-8-sig") as file:
+        yield " ".join(args.sentence).encode("utf-8", "surrogateescape")
+    elif args.file is not None:
+        with open(args.file, "rb") as file:
             yield from file
+    elif sys.stdin is None:
+        raise ValueError("standard input is closed. Give a sentence or --file FILE.")
     else:
-        sys.stdin.reconfigure(encoding="utf-8")
-        yield from sys.stdin
+        if sys.stdin.isatty():
+            say("type a sentence and press Enter; Ctrl-D ends (on Windows Ctrl-Z and Enter).")
+        yield from sys.stdin.buffer
 
 
-def chunks(lines, size):
-    """Lists of up to `size` lines."""
-    chunk = []
-    for line in lines:
-        chunk.append(line.rstrip("\r\n"))
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def decode_line(line):
+    """The text of a line of bytes, spaces made plain, without the mark that some editors put first."""
+    try:
+        text = line.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:  # as in UTF-16
+        raise ValueError(f"the text is not UTF-8: {line[:40]!r}. Save it as UTF-8 and try again.")
+    return " ".join(text.split())
+
+
+def translate_each(translator, lines):
+    """A translation for each line of bytes, or the ValueError that this line causes."""
+    try:
+        return translator.translate([decode_line(line) for line in lines])
+    except ValueError as error:  # comes before anything is translated
+        if len(lines) == 1:
+            return [error]
+        half = len(lines) // 2
+        return translate_each(translator, lines[:half]) + translate_each(translator, lines[half:])
+
+
+@contextmanager
+def watched(model, description):
+    """Shows a progress bar that counts the decoder's steps."""
+    with progress(desc=description, unit=" tokens") as bar:
+
+        def count(*_):
+            bar.update()  # returns something, which from a hook would replace the output
+
+        hook = model.output.register_forward_hook(count)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+
+def write(lines):
+    """Print lines at once. Raises OSError when nobody reads on or the disk is full."""
+    try:
+        print("\n".join(lines), flush=True)
+    except OSError:  # Python must not try again when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def translate_lines(translator, lines, size):
+    """Print a translation per line, `size` at a time, an empty one for a bad line; returns the exit code."""
+    code, number = 0, 0
+    while chunk := list(islice(lines, size)):
+        with watched(translator.model, f"lines {number + 1}-{number + len(chunk)}"):
+            answers = translate_each(translator, chunk)
+        for i, answer in enumerate(answers):
+            number += 1
+            if isinstance(answer, ValueError):
+                say(f"line {number}: {answer}")
+                answers[i], code = "", 1
+            elif translator.is_foreign(decode_line(chunk[i])):
+                say(f"line {number}: most of its letters are new to the model; the answer means nothing.")
+        write(" ".join(answer.split()) for answer in answers)
+    return code
 
 
 def main(arguments=None):
     args = build_parser().parse_args(arguments)
-    if args.sentence and args.file:
-        print("helpers.translate: give a sentence or --file, not both.", file=sys.stderr)
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # where it was closed
+    if args.sentence and args.file is not None:
+        say("give a sentence or --file, not both.")
         return 2
-    sys.stdout.reconfigure(encoding="utf-8")
-    typed = not args.sentence and not args.file and sys.stdin.isatty()
-    try:
-        translator = load_translator(args.model)
-        for chunk in chunks(read_lines(args), 1 if typed else 256):
-            print("\n".join(" ".join(text.split()) for text in translator.translate(chunk)), flush=True)
-    except UnicodeDecodeError as error:
-        print(
-            f"helpers.translate: the text is not UTF-8 ({error}). Save it as UTF-8 and try again.",
-            file=sys.stderr,
-        )
+    if sys.stdout is None:
+        say("standard output is closed: there is nowhere to write to.")
         return 1
-    except (OSError, ValueError) as error:
-        print(f"helpers.translate: {error}", file=sys.stderr)
+    sys.stdout.reconfigure(encoding="utf-8")
+    typed = not args.sentence and args.file is None and sys.stdin and sys.stdin.isatty()
+    try:
+        device = choose_device(args.device)
+        translator = load_translator(args.model)
+        translator.model.to(device)
+        return translate_lines(translator, read_lines(args), 1 if typed else 256)
+    except BrokenPipeError:  # as when `head` has read enough
+        return 1
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        say(one_line(error))
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 if __name__ == "__main__":

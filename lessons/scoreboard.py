@@ -6,14 +6,21 @@ maps vectors `(B, S, D)` to the same shape: whatever stands between an embedding
 boards are defined in `lessons.boards`.
 """
 
+import hashlib
+import inspect
 import json
+import platform
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import mean
 
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from helpers.data import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Batch
 from helpers.decoding import greedy_decode
@@ -22,7 +29,8 @@ from helpers.setup import progress
 
 N_SYMBOLS, LENGTH, D_MODEL = 8, 8, 64  # symbols, sentence length, width of the words on the scoreboard
 FIRST_ID = UNK_ID + 1  # the token id of symbol 0 in a sequence task, after the special tokens
-RECORDED = Path(__file__).parent / "recorded"
+RECORDED = Path(__file__).parent / "recorded"  # what the notebooks show
+MEASURED = Path(__file__).parent / "measured"  # what was measured on this machine, not in git
 
 
 @dataclass(frozen=True)
@@ -114,16 +122,19 @@ def fit(
     """Train `model` until it makes no mistake on three batches in a row, and return it.
 
     Args:
-        learn_from: called with the step, from 1; runs the model on a batch and returns the loss, and whether
-            it made no mistake.
+        learn_from: called with the step, from 1; runs the model on a batch and returns the loss, or a pair:
+            the loss, and whether it made no mistake. With the loss alone all steps are taken.
         lr: the rate after `warmup` steps; it stays, or with `fall` goes down in a line to 0 at the last step.
         optimiser: Adam when not given; its rate is set here.
         clip: longer gradients are scaled down to this length.
         on_step: called with `(step, loss)` after each step.
     """
+    if fall and 0 < steps <= warmup:
+        raise ValueError(f"steps={steps}: a rate that rises for warmup={warmup} steps needs more to fall.")
     optimiser, perfect = optimiser or torch.optim.Adam(model.parameters()), 0
     for step in range(1, steps + 1):
-        loss, no_mistake = learn_from(step)
+        found = learn_from(step)
+        loss, no_mistake = found if isinstance(found, tuple) else (found, False)
         for group in optimiser.param_groups:
             group["lr"] = lr * min(1, step / warmup, (steps - step) / (steps - warmup) if fall else 1)
         optimiser.zero_grad()
@@ -176,7 +187,7 @@ def measure_tasks(make_body, seed=0, *, tasks=tuple(TASKS), **training):
 def small_transformer(kind=Transformer, **changes):
     """The encoder-decoder of the sequence tasks: two layers on each side, 64 wide, without dropout."""
     vocab_size = FIRST_ID + SEQUENCE_TASKS["copy"].n_symbols
-    sizes = dict(d_model=D_MODEL, n_heads=8, d_ff=4 * D_MODEL, n_layers=2, dropout=0.0)
+    sizes = dict(d_model=D_MODEL, n_heads=8, d_ff=4 * D_MODEL, n_layers=2, dropout=0.0, joint_vocabulary=True)
     return kind(vocab_size, vocab_size, **(sizes | changes))
 
 
@@ -245,30 +256,107 @@ class Board:
     seeds: tuple = (0, 1, 2)
 
 
-def record(name, board, rows=None):
-    """Measure `rows` of a board (default: all) with all its seeds and write them to its file."""
-    path = RECORDED / f"{name}.json"
-    table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+@cache
+def source_of(thing):
+    """The source of a function or class, without comments and docstrings."""
+    return re.sub(r'#.*|"""[\s\S]*?"""', "", inspect.getsource(thing))
+
+
+def definition(thing, above=()):
+    """What a row is made of, as text: its values, and the code of `lessons.boards` and `lessons.outline`.
+
+    Code is its source, and whatever the names in it stand for. What is elsewhere goes by its name: the model,
+    and the tasks and loops of this module. Tests that measure rows again look after those.
+    """
+    thing = inspect.unwrap(thing)
+    if isinstance(thing, Task):
+        thing = [thing.target, thing.permutation, thing.n_symbols]
+    if isinstance(thing, dict):
+        thing = list(thing.items())
+    if isinstance(thing, list | tuple):
+        return f"[{', '.join(definition(part, above) for part in thing)}]"
+    ours = str(getattr(thing, "__module__", "")).startswith(("lessons.boards", "lessons.outline"))
+    if not ours or thing in above:
+        return getattr(thing, "__name__", repr(thing))
+    source, module = source_of(thing), vars(sys.modules[thing.__module__])
+    names = [name for name in re.findall(r"\w+", source) if name in module]
+    used = {name: module[name] for name in names if module[name] is not globals().get(name)}
+    inside = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
+    inside.append(getattr(thing, "__defaults__", None))
+    return "".join(source.split()) + definition([used, inside], (*above, thing))
+
+
+def settings_of(board, row):
+    """A hash of the `definition` of a row and of what measures it: any edit changes it, harmless ones too."""
+    return hashlib.sha256(definition([board.rows[row], board.measure]).encode()).hexdigest()[:12]
+
+
+def stale(name, board):
+    """The recorded rows whose definition has changed since.
+
+    Rows that were `measured` on an unknown machine have the hash of the day on which hashes came in.
+    """
+    table = read(RECORDED / f"{name}.json")
+    return [row for row in board.rows if row in table and table[row]["settings"] != settings_of(board, row)]
+
+
+def measure_row(board, row):
+    """The scores of a row with all seeds, and what they hang on.
+
+    `steps` counts those of all its trainings, seed by seed; a model kept from another row costs none.
+    """
+    runs, steps, taken = [], [], []
+    hook = register_optimizer_step_post_hook(lambda *_: taken.append(1))
+    for seed in board.seeds:
+        taken.clear()
+        runs.append(board.measure(board.rows[row], seed))
+        steps.append(len(taken))
+    hook.remove()
+    chip = f"{platform.processor() or platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    versions = f"torch {torch.__version__}, Python {platform.python_version()}"
+    return {
+        "settings": settings_of(board, row),
+        "measured": f"{chip}, threads: {torch.get_num_threads()}, {versions}",
+        "steps": steps,
+        "scores": {column: [round(run[column], 4) for run in runs] for column in runs[0]},
+    }
+
+
+def measure_board(name, board, rows=None, *, replace=False):
+    """Measure `rows` of a board (default: all) and print how the scores differ from the record, row by row.
+
+    They are written to `MEASURED`, or with `replace` to the record itself; other rows stay as they are.
+    """
+    path = (RECORDED if replace else MEASURED) / f"{name}.json"
+    table, before = read(path), read(RECORDED / f"{name}.json")
     for row in rows or board.rows:
         if row not in board.rows:
             raise ValueError(f"board {name!r} has no row {row!r}, only: {', '.join(board.rows)}")
-        runs = [board.measure(board.rows[row], seed) for seed in board.seeds]
-        table[row] = {column: [round(run[column], 4) for run in runs] for column in runs[0]}
-        print(row, {column: round(mean(scores), 3) for column, scores in table[row].items()}, flush=True)
+        table[row] = measure_row(board, row)
+        print(row)
+        for column, scores in table[row]["scores"].items():
+            old = before[row]["scores"].get(column) if row in before else None
+            difference = f"{mean(scores) - mean(old):+.3f} from the record" if old else "not recorded"
+            print(f"  {column:26} {min(scores):.3f} to {max(scores):.3f}, {difference}", flush=True)
         table = {row: table[row] for row in board.rows if row in table}
-        RECORDED.mkdir(exist_ok=True)
-        path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    return table
+        path.parent.mkdir(exist_ok=True)
+        text = re.sub(r"\[[^]]*\]", lambda numbers: str(json.loads(numbers[0])), json.dumps(table, indent=1))
+        path.write_text(text + "\n", encoding="utf-8")
+    print(f"written to {path}")
 
 
 def recorded(name, last=None):
-    """What `python -m lessons.boards NAME` has measured: {row: {column: [score per seed]}}.
+    """What `python -m lessons.boards NAME --record` has measured: {row: {column: [score per seed]}}.
 
     `last="03"` leaves out rows whose name starts with a higher number than 03, the later notebooks.
     Raises FileNotFoundError when the board has not been measured.
     """
     path = RECORDED / f"{name}.json"
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: python -m lessons.boards {name} measures it")
-    table = json.loads(path.read_text(encoding="utf-8"))
-    return {row: scores for row, scores in table.items() if last is None or row[:2] <= last}
+        raise FileNotFoundError(f"{path} is missing: python -m lessons.boards {name} --record measures it")
+    return {row: entry["scores"] for row, entry in read(path).items() if last is None or row[:2] <= last}
+
+
+def read(path):
+    """A file of rows, or no rows where there is no file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

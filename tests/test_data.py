@@ -35,7 +35,8 @@ def test_decoding_gives_the_sentence_back(tokenizer, text):
 
 
 def test_special_ids_and_unknown_characters(tokenizer):
-    assert [tokenizer.id_to_token(i) for i in range(4)] == ["<pad>", "<s>", "</s>", "<unk>"]
+    special = [tokenizer.id_to_token(i) for i in (PAD_ID, BOS_ID, EOS_ID, UNK_ID)]
+    assert special == ["<pad>", "<s>", "</s>", "<unk>"]
     assert UNK_ID in tokenizer.encode("猫").ids
     assert not set(range(4)) & set(tokenizer.encode("Ein Hund").ids)
     assert tokenizer.encode("").ids == []
@@ -49,8 +50,21 @@ def test_both_ways_to_write_an_umlaut_are_one(tokenizer):
 def test_bad_requests_for_a_tokenizer():
     with pytest.raises(ValueError, match="no sentences"):
         train_tokenizer([], 100)
-    with pytest.raises(ValueError, match="vocab_size=8 is too small.*at least"):
-        train_tokenizer(["Ein Hund läuft."], 8)
+    for bad in (0, -1, 80.5, 2**70):
+        with pytest.raises(ValueError, match=f"vocab_size={bad}: expected a whole number"):
+            train_tokenizer(["Ein Hund läuft."], bad)
+
+
+def test_the_smallest_vocabulary_is_the_one_that_the_message_names():
+    with pytest.raises(ValueError, match="vocab_size=7 is too small.*at least 8") as caught:
+        train_tokenizer(["aba", "cab"], 7)
+    smallest = train_tokenizer(["aba", "cab"], 8)
+    assert smallest.get_vocab_size() == 8 and UNK_ID not in smallest.encode("aba cab").ids, caught.value
+
+
+def test_a_vocabulary_that_no_text_could_fill_costs_no_memory():
+    huge, enough = (train_tokenizer((GERMAN + ENGLISH).splitlines(), size) for size in (2**62, 2000))
+    assert huge.get_vocab() == enough.get_vocab() and huge.get_vocab_size() < 2000
 
 
 # --- Batches ------------------------------------------------------------------------------------------------
@@ -74,6 +88,15 @@ def test_every_pair_is_in_exactly_one_batch_and_none_is_too_large():
         assert all(max(batch.src.numel(), batch.labels.numel()) <= 60 for batch in batches)
 
 
+def test_batches_are_filled_up_to_the_limit():
+    assert [len(batch.src) for batch in bucketed_batches([([5] * 4, [6] * 4)] * 25, 60)] == [12, 12, 1]
+
+
+def test_pairs_of_one_source_length_go_by_the_length_of_their_target():
+    batches = bucketed_batches([([5] * 9, [6] * (1 + i % 5)) for i in range(50)], 100, seed=0)
+    assert padding_share(batches) == 0.0
+
+
 def test_a_seed_fixes_the_order_and_another_changes_it():
     def order(seed):
         return [tuple(batch.src.shape) for batch in bucketed_batches(ENCODED, 60, seed)]
@@ -92,6 +115,9 @@ def test_bad_requests_for_batches():
         make_batch([])
     with pytest.raises(ValueError, match="32 tokens.*max_tokens=20"):
         bucketed_batches(ENCODED, 20)
+    for bad in (0, -1, 20.5, float("nan")):
+        with pytest.raises(ValueError, match=f"max_tokens={bad}"):
+            bucketed_batches(ENCODED, bad)
     assert bucketed_batches([], 20) == []
 
 

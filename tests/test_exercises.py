@@ -121,7 +121,7 @@ def with_nan(answer):
         yield answer * math.nan
 
 
-NO_ANSWERS = [math.nan, [math.nan] * 3, None, "three", object(), torch.empty(0)]
+NO_ANSWERS = [math.nan, math.inf, True, [math.nan] * 3, None, "three", object(), iter(()), torch.empty(0)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -132,6 +132,22 @@ def test_nan_and_what_is_no_answer_never_pass(name, capsys):
             checks_of(name)[check](wrong)
             printed = capsys.readouterr().out
             assert printed.startswith("Not yet: "), f"{check}: {wrong!r} gets {printed!r}"
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "answer"),
+    [
+        ("11_training_that_is_not_fooled", "shift_on_paper",
+         [[[1, 7.2, 8, 9], [1, 6, 0, 0]], [[7, 8, 9, 2], [6, 2, 0, 0]]]),
+        ("15_backprop_by_hand", "gradient_shapes", [(64, 512.5), (64,), (8, 5, 512)]),
+        ("06_add_and_norm", "my_layer_norm",
+         lambda x: (torch.nn.functional.layer_norm(x, x.shape[-1:]) + 1e-9) / (x.var(-1, keepdim=True) > 0)),
+    ],
+)  # fmt: skip
+def test_what_is_nearly_right_does_not_pass(name, check, answer, capsys):
+    """Fractions are not cut to whole numbers, and a row of equal numbers must stay finite."""
+    checks_of(name)[check](answer)
+    assert capsys.readouterr().out.startswith("Not yet: ")
 
 
 # The mechanism

@@ -12,6 +12,8 @@ from helpers.grammar import ADJECTIVES, NOUNS, VERBS, grammar_corpus, held_out_c
 DO = {"do", "does", "did"}
 TRAIN, TEST = grammar_corpus(6000, 600, seed=0)
 PAIRS = TRAIN + TEST
+FORMS = {form for noun in NOUNS for form in (noun.german, noun.german_plural, noun.german_plural + "n")}
+ENGLISH_FORMS = {form for noun in NOUNS for form in (noun.english, noun.english_plural)}
 
 
 def dictionary():
@@ -89,13 +91,31 @@ def test_objects_in_first_place():
         assert min(j for i, j in pair.alignment if i == noun) >= 2, pair
 
 
+NOUN, ADJECTIVE, VERB = ({row.german: row for row in rows} for rows in (NOUNS, ADJECTIVES, VERBS))
+
+
+def phrase(text, scope=0, relative=None):
+    """A noun phrase from its determiner, adjective and noun, such as `die alt Frau`, `die Hund+`, `er`."""
+    *front, noun = text.split()
+    plural, noun = noun.endswith("+"), noun.removesuffix("+")
+    if noun in ("er", "sie", "wir"):
+        row = next(row for row in grammar.PRONOUNS if noun in row[:2])
+        return grammar.NounPhrase(row, noun == "wir", "pronoun", scope)
+    adjective = ADJECTIVE[front[1]] if front[1:] else None
+    return grammar.NounPhrase(NOUN[noun], plural, front[0], scope, adjective, relative)
+
+
+def clause(subject, verb, target=None, past=False, negated=False, scope=5, **more):
+    """A clause put together by hand, its phrases as `phrase` takes them."""
+    subject = phrase(subject) if isinstance(subject, str) else subject
+    case = "dative" if VERB[verb].frame == "dative" else "accusative"
+    objects = [(case, phrase(target, 1))] if target else []
+    return grammar.Clause(subject, VERB[verb], past, negated, scope, objects, **more)
+
+
 def by_hand(verb, past=False, negated=False):
-    """A clause about an old woman and the man, put together by hand."""
-    noun, adjective, kinds = ({row.german: row for row in rows} for rows in (NOUNS, ADJECTIVES, VERBS))
-    woman = grammar.NounPhrase(noun["Frau"], False, "der", 0, adjective["alt"])
-    case = "dative" if kinds[verb].frame == "dative" else "accusative"
-    man = grammar.NounPhrase(noun["Mann"], False, "der", 1)
-    return grammar.Clause(woman, kinds[verb], past, negated, 2, [(case, man)])
+    """A clause about an old woman and the man."""
+    return clause("der alt Frau", verb, "der Mann", past=past, negated=negated)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +139,134 @@ def by_hand(verb, past=False, negated=False):
 def test_word_order(clause, german, english):
     sides = clause.german(**german), clause.english()
     assert " | ".join(" ".join(token.text for token in side) for side in sides) == english
+
+
+def test_a_relative_clause_stands_behind_its_noun():
+    head = phrase("der Hund", relative=clause("relative Hund", "sehen", "der Kind", scope=9))
+    main = clause(head, "folgen", "der Mann", past=True)
+    sides = main.german(), main.english()
+    assert (
+        " ".join(token.text for token in sides[0]) == "der Hund , der das Kind sieht , ist dem Mann gefolgt"
+    )
+    assert " ".join(token.text for token in sides[1]) == "the dog that sees the child followed the man"
+
+
+def structure_of(pair):
+    """The structures that are noted in `combinations`, "main" left out."""
+    return {row[2] for row in pair.combinations if row[0] == "verb-structure"} - {"main"}
+
+
+def test_relative_clauses_about_the_subject_stand_inside_and_others_at_the_end():
+    for pair in PAIRS:
+        commas = [i for i, word in enumerate(words(pair.german)) if word == ","]
+        if structure_of(pair) == {"relative subject"}:
+            assert len(commas) == 2 and words(pair.german)[commas[0] - 1] in FORMS, pair
+            assert words(pair.german)[commas[1] + 1].islower(), pair  # the verb of the main clause
+        if structure_of(pair) == {"relative object"}:
+            assert len(commas) == 1, pair
+            assert re.search(r"\w+ (who|whom|that) ", pair.english)[0].split()[0] in ENGLISH_FORMS, pair
+
+
+def test_sentences_stay_short():
+    """At most three nouns, at most four nouns and adjectives, at most 13 words with the mark; all occur."""
+    stems = {adjective.german + ending for adjective in ADJECTIVES for ending in ("", "e", "en", "er", "es")}
+    sizes = [
+        (sum(word in FORMS for word in tokens), sum(word.lower() in stems for word in tokens), len(tokens))
+        for tokens in (words(pair.german) for pair in PAIRS)
+    ]
+    assert max(nouns for nouns, _, _ in sizes) == 3
+    assert max(nouns + adjectives for nouns, adjectives, _ in sizes) == 4
+    assert max(length for _, _, length in sizes) == 13
+
+
+def test_nouns_without_an_article_are_plural_objects():
+    """`sees dogs`, never `Dogs see`, nor `dogs that sleep`."""
+    plurals, adjectives = {noun.english_plural for noun in NOUNS}, {row.english for row in ADJECTIVES}
+    seen = 0
+    for pair in PAIRS:
+        tokens = [".", *words(pair.english.lower()), "."]
+        for i, noun in enumerate(tokens):
+            before = tokens[i - 2 if tokens[i - 1] in adjectives else i - 1]
+            if noun in plurals and before not in ("the", "any"):
+                seen += 1
+                assert before not in {".", ",", "because", "when", "that", "who", "whom", "is", "are"} | DO, (
+                    pair
+                )
+                assert tokens[i + 1] not in ("who", "whom", "that"), pair
+    assert seen > 300
+
+
+def test_pronouns_are_subjects_and_each_is_drawn():
+    for german, english in (("er", "he"), ("sie", "she"), ("wir", "we")):
+        found = [pair for pair in PAIRS if re.search(rf"\b{german}\b", pair.german.lower())]
+        assert len(found) > 100
+        assert all(re.search(rf"\b{english}\b", pair.english.lower()) for pair in found)
+
+
+@pytest.mark.parametrize(
+    ("verb", "used", "subject", "target", "fits"),
+    [
+        ("sehen", None, None, None, True),
+        ("sehen", "sehen", None, None, False),  # once in a sentence
+        ("sehen", "finden", None, None, True),
+        ("sagen", None, None, None, False),  # its frame was not asked for
+        ("lesen", None, None, "der Brief", True),
+        ("lesen", None, None, "der Hund", False),
+        ("schlafen", None, None, "der Hund", False),  # takes no object
+        ("lesen", None, "der Mann", None, True),
+        ("lesen", None, "der Hund", None, False),
+        ("sein", None, "der Ball", None, True),
+        ("sein", None, "der klein Ball", None, False),  # no: the small ball is red
+    ],
+)
+def test_verbs_that_fit(verb, used, subject, target, fits):
+    author = grammar._Author(None)
+    author.clauses = [clause("der Mann", used)] if used else []
+    subject, target = (given and phrase(given) for given in (subject, target))
+    assert author.fits(VERB[verb], grammar.FRAMES, subject, target) is fits
+
+
+HUNGRY, OLD, TODAY = (grammar._fixed(f"{text}:1 | -:1", 7) for text in ("hungrig", "alt", "heute"))
+
+
+@pytest.mark.parametrize(
+    ("structure", "clauses", "more", "good"),
+    [
+        ("object first", [("der Frau", "sehen", "der Mann")], {}, True),
+        ("object first", [("der Frau", "sehen", "ein Mann")], {}, False),  # only with its article
+        ("object first", [("der Mann", "sehen", "der Frau")], {}, False),  # die Frau sieht der Mann
+        ("object first", [("der Mann", "sehen", "der Zeitung")], {}, True),  # a newspaper sees no one
+        ("object first", [("der Mann", "helfen", "der Frau")], {}, True),
+        ("relative object", [("der Frau", "sehen", "der Hund"), ("relative Hund", "lachen")], {}, True),
+        ("relative object", [("der Mann", "sehen", "der Hund"), ("relative Hund", "lachen")], {}, False),
+        ("relative object", [("der Mann+", "sehen", "der Hund"), ("relative Hund", "lachen")], {}, True),
+        ("relative subject", [("der Frau", "lachen"), ("relative Frau", "sehen", "der Kind")], {}, False),
+        ("relative subject", [("der Frau", "lachen"), ("relative Frau", "sehen", "der Mann")], {}, True),
+        ("relative subject", [("der Frau", "lachen"), ("relative Frau", "sehen", "der Kind+")], {}, True),
+        ("relative subject", [("der Frau", "lachen"), ("der Kind", "sehen", "relative Frau")], {}, False),
+        ("relative subject", [("der Frau", "lachen"), ("relative Frau", "helfen", "der Kind")], {}, True),
+        ("relative subject", [("der Frau", "lachen"), ("relative Frau", "essen", "der Ei")], {}, True),
+        ("statement", [("sie", "sehen", "der Kind")], {}, False),
+        ("statement", [("er", "sehen", "der Kind")], {}, True),
+        ("statement", [("wir", "sehen", "der Kind+")], {}, True),
+        ("statement", [("der Frau", "sehen", "der Kind")], {}, True),  # subjects come first
+        ("statement", [("er", "sehen", "der Hund")], {}, True),
+        ("because", [("er", "sehen", "der Hund"), ("der Mann", "lachen")], {}, False),  # who is `er`?
+        ("because", [("er", "sehen", "der Katze"), ("der Mann", "lachen")], {}, True),
+        ("because", [("der Hund", "lachen"), ("er", "sehen", "der Mann")], {}, False),
+        ("because", [("der Mann", "lachen"), ("der Frau", "sein")], {"place": HUNGRY}, True),
+        ("because", [("der Mann", "lachen"), ("der Frau", "sein")], {"place": OLD}, False),
+        ("when", [("der Frau", "lachen"), ("der Mann", "sein")], {"place": OLD}, False),
+        ("that", [("der Mann", "sagen"), ("der Frau", "sein")], {"place": OLD}, True),
+        ("statement", [("der Mann", "lachen")], {"time": TODAY}, True),
+        ("statement", [("der Mann", "lieben", "der Frau")], {"time": TODAY}, False),
+        ("statement", [("der Mann", "sein")], {"place": OLD, "time": TODAY}, False),
+    ],
+)  # fmt: skip
+def test_what_makes_sense_and_can_be_read_in_one_way(structure, clauses, more, good):
+    """`more` belongs to the last of the clauses."""
+    *first, last = clauses
+    assert grammar._is_good(structure, [*(clause(*row) for row in first), clause(*last, **more)]) is good
 
 
 # What every phenomenon looks like in German, and in English.
@@ -148,13 +296,12 @@ def test_every_phenomenon_occurs(pattern, english):
 
 def noun_phrases():
     """(article, adjective, noun) as they stand in the corpus, for articles that fix the gender and number."""
-    nouns = {form for noun in NOUNS for form in (noun.german, noun.german_plural, noun.german_plural + "n")}
     for pair in PAIRS:
         tokens = [words(pair.german)[0].lower(), *words(pair.german)[1:]]
         for i, (article, adjective, noun) in enumerate(zip(tokens, tokens[1:], tokens[2:], strict=False)):
             is_relative = i > 0 and tokens[i - 1] == ","  # der Hund, der große Kinder sieht
             is_article = re.fullmatch(r"k?ein(e[nmr]?)?|d(er|ie|as|en|em)", article) and not is_relative
-            if is_article and adjective.islower() and noun in nouns:
+            if is_article and adjective.islower() and noun in FORMS:
                 yield article, adjective, noun
 
 
@@ -283,6 +430,8 @@ def test_combinations_are_in_the_sentence():
         ((2.5, 10), "n_train is 2.5"),
         (("10", 10), "n_train is '10'"),
         ((3, 500), "choose a larger n_train or a smaller n_test"),
+        ((10, 10, -1), "seed is -1; choose a whole number"),
+        ((10, 10, None), "seed is None"),
     ],
 )
 def test_impossible_requests(sizes, message):

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 
 import pytest
 import torch
@@ -51,6 +52,8 @@ class Planted(Transformer):
             tgt_mask = ~causal_mask(tgt.shape[1]) & padding_mask(tgt, self.pad_id)
         if self.leak == "transposed triangle":
             tgt_mask = tgt_mask.transpose(-2, -1)
+        if self.leak == "only the first word is causal":
+            tgt_mask[..., 1:, :] = padding_mask(tgt, self.pad_id)
         if self.leak == "no mask in the encoder":
             src_mask = None
         if self.leak == "no mask over the memory":
@@ -80,6 +83,10 @@ class Planted(Transformer):
             return self.output(x)
         if self.leak == "length of the target":
             x = x + (tgt != self.pad_id).sum(1)[:, None, None] / 4
+        if self.leak == "width of the target":
+            x = x + tgt.shape[1] / 4 * x[:, :1]
+        if self.leak == "a faint mean of the target":
+            x = x + 1e-4 * x.mean(1, keepdim=True)
         x = self.decoder(x, memory, tgt_mask, memory_mask)
         if self.leak == "dropout in eval mode":
             x = nn.functional.dropout(x, 0.1)
@@ -118,6 +125,9 @@ def test_right_models_pass(name, changes):
         ("mean of the target", "causal", "earlier outputs"),
         ("length of the target", "causal", "how many there are"),
         ("end of the target", "causal", "padding in the place of"),
+        ("width of the target", "causal", "nothing in the place of"),
+        ("a faint mean of the target", "causal", "earlier outputs"),
+        ("only the first word is causal", "causal", "target word 2"),
         ("dropout in eval mode", "causal", "F.dropout"),
         ("dropout in eval mode", "source", "F.dropout"),
         ("no mask in the encoder", "padding", "encoder's self-attention"),
@@ -232,9 +242,78 @@ def test_not_numbers_and_wrong_shapes_have_names():
         checks.assert_padding_invariant(lambda src, tgt: torch.zeros(*tgt.T.shape, 5), SRC, TGT)
 
 
+def test_a_complaint_shows_one_traceback():
+    for leak, check in (("no causal mask", "causal"), ("dropout in eval mode", "source")):
+        for model in (
+            planted(leak),
+            planted(leak).double(),
+            lambda src, tgt, leak=leak: planted(leak).eval()(src, tgt),
+        ):
+            with pytest.raises(AssertionError) as caught:
+                CHECKS[check](model, SRC, TGT)
+            assert caught.value.__cause__ is caught.value.__context__ is None
+    with pytest.raises(AssertionError, match="stops with") as caught:
+        checks.assert_padding_invariant(planted("memory mask of the target"), SRC[:, :4], TGT)
+    stopped = caught.value.__cause__  # where the model stopped is worth a second one, and no third
+    assert isinstance(stopped, ValueError) and stopped.__cause__ is stopped.__context__ is None
+
+
+class OnlySingle(nn.Module):
+    """Stops in double precision."""
+
+    def __init__(self, leak):
+        super().__init__()
+        self.model, self.kind = planted(leak), torch.zeros(1)
+
+    def forward(self, src, tgt):
+        if self.model.output.weight.dtype == torch.float64:
+            raise TypeError("no double precision")
+        return self.model(src, tgt)
+
+
+def test_a_complaint_stands_where_double_precision_cannot_be_had():
+    checks.assert_causal(OnlySingle(None), SRC, TGT)
+    with pytest.raises(AssertionError, match="no causal mask"):
+        checks.assert_causal(OnlySingle("no causal mask"), SRC, TGT)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize(
+    ("src", "tgt", "options", "message"),
+    [
+        (SRC, TGT, {"atol": math.nan}, "atol=nan"),
+        (SRC, TGT, {"atol": math.inf}, "atol=inf"),
+        (SRC, TGT, {"atol": -1}, "atol=-1"),
+        (SRC, TGT, {"atol": "0"}, "atol='0'"),
+        (SRC, TGT, {"pad_id": None}, "pad_id=None"),
+        (SRC, TGT, {"pad_id": -1}, "pad_id=-1"),
+        (SRC.tolist(), TGT, {}, "src is list"),
+        (SRC, TGT[0], {}, r"tgt is torch.int64 of shape \(4,\)"),
+        (SRC.float(), TGT, {}, "src is torch.float32"),
+        (SRC, TGT > 0, {}, "tgt is torch.bool"),
+        (SRC[:0], TGT[:0], {}, r"src is torch.int64 of shape \(0, 5\)"),
+        (SRC, TGT[:, :0], {}, r"tgt is torch.int64 of shape \(3, 0\)"),
+        (SRC[:2], TGT, {}, "3 target sentences meet 2"),
+        (SRC, 0 * TGT, {}, "pad_id=0 is all"),
+        (0 * SRC, TGT, {}, "pad_id=0 is all"),
+        (SRC[:2] * torch.tensor([[0], [1]]), TGT[:2] * torch.tensor([[1], [0]]), {}, "pad_id=0 is all"),
+    ],
+)  # fmt: skip
+def test_what_no_check_can_use_is_refused(name, src, tgt, options, message):
+    with pytest.raises(ValueError, match=message):
+        CHECKS[name](right(), src, tgt, **options)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_no_tolerance_at_all_accuses_no_right_model(name):
+    for dtype in (torch.float32, torch.float64):
+        CHECKS[name](right().to(dtype), SRC, TGT, atol=0)
+
+
 def test_input_that_shows_nothing_is_refused():
-    with pytest.raises(ValueError, match="two words or more"):
-        checks.assert_causal(right(), SRC, TGT[:, :1])
+    for tgt in (TGT[:, :1], torch.tensor([[1, 0], [2, 0], [3, 0]])):
+        with pytest.raises(ValueError, match="two words or more"):
+            checks.assert_causal(right(), SRC, tgt)
     with pytest.raises(ValueError, match=r"only the ids \[4\]"):
         checks.assert_source_matters(right(), torch.full_like(SRC, 4), TGT)
     with pytest.raises(ValueError, match="read backwards"):

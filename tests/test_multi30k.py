@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -91,9 +92,10 @@ def test_an_unwritable_cache_names_the_way_out(server, tmp_path, monkeypatch):
         server.fetch()
 
 
-def test_an_unknown_split_names_the_known_ones():
-    with pytest.raises(ValueError, match="'dev'.*train, valid, test"):
-        multi30k("dev")
+@pytest.mark.parametrize("split", ["dev", ["train"], None])
+def test_an_unknown_split_names_the_known_ones(split):
+    with pytest.raises(ValueError, match=f"{re.escape(repr(split))}.*train, valid, test"):
+        multi30k(split)
 
 
 def test_the_checksums_are_those_of_the_published_text():

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
-from matplotlib.patches import FancyBboxPatch  # noqa: E402
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch  # noqa: E402
 from matplotlib.text import Text  # noqa: E402
 
 from helpers import plots  # noqa: E402
@@ -273,3 +273,16 @@ def test_training_curves_show_loss_accuracy_and_rate():
     assert [ax.get_ylabel() for ax in fig.axes] == ["loss", "teacher-forced\naccuracy", "learning rate"]
     with pytest.raises(ValueError, match="history is empty"):
         plots.training_curves(History())
+
+
+def test_ring_draws_an_arrow_from_each_place_and_hatches_those_that_look_at_themselves():
+    fig = plots.ring(torch.tensor([3, 0, 2, 2]), title="Q = K")
+    circles = [patch for patch in fig.axes[0].patches if isinstance(patch, Circle)]
+    arrows = [patch for patch in fig.axes[0].patches if isinstance(patch, FancyArrowPatch)]
+    assert words(fig) == ["1", "2", "3", "4"] and fig.axes[0].get_title() == "Q = K"
+    assert [hatched(circle) for circle in circles] == [False, False, True, False]
+    assert len(arrows) == 4
+    for arrow, place, target in ((arrows[0], 0, 3), (arrows[1], 1, 0), (arrows[3], 3, 2)):
+        np.testing.assert_allclose(arrow._posA_posB, [circles[place].center, circles[target].center])
+    with pytest.raises(ValueError, match="targets holds 4, expected places from 0 to 3"):
+        plots.ring([0, 1, 2, 4])

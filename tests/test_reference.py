@@ -12,10 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.functional import cross_entropy, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 
 from helpers.model import AddAndNorm, MultiHeadAttention, Transformer, attention_weights, causal_mask
 from helpers.reference import TorchTransformer, from_torch, to_torch
+from helpers.training import token_loss
 
 PAD_ID = 0
 drawn = settings(deadline=None, derandomize=True, database=None)
@@ -56,6 +57,7 @@ def configurations(draw):
         "n_layers": draw(st.integers(1, 4)),
         "norm_first": draw(st.booleans()),
         "tie_weights": draw(st.booleans()),
+        "joint_vocabulary": shared and draw(st.booleans()),
     }
     generator = torch.Generator().manual_seed(draw(st.integers(0, 10**6)))
     batch, lengths = draw(st.integers(1, 4)), [draw(st.integers(1, 8)) for _ in range(2)]
@@ -218,8 +220,9 @@ def test_ties_freezing_and_the_random_state_are_kept():
     model.src_embedding.weight = model.output.weight
     model.encoder.layers[0].requires_grad_(False)
     state = torch.get_rng_state()
-    module = to_torch(model)
-    back = from_torch(module)
+    with torch.no_grad():  # as in a notebook that only looks
+        module = to_torch(model)
+        back = from_torch(module)
     assert torch.equal(torch.get_rng_state(), state)
     for one in (module, back):
         assert one.src_embedding.weight is one.output.weight is not one.tgt_embedding.weight
@@ -288,11 +291,12 @@ def test_multi_head_attention_equals_pytorch(inputs):
 def test_attention_equals_scaled_dot_product_attention(inputs):
     _, q, k, v, mask = inputs
     mask = mask & (torch.arange(mask.shape[1]) != 1)[:, None]  # the second query may attend to nothing
-    assert_same(
-        lambda q, k, v: attention_weights(q, k, mask) @ v,
-        lambda q, k, v: scaled_dot_product_attention(q, k, v, mask),
-        (q, k, v),
-    )
+    for allowed in (mask, None):
+        assert_same(
+            lambda q, k, v: attention_weights(q, k, allowed) @ v,  # noqa: B023
+            lambda q, k, v: scaled_dot_product_attention(q, k, v, allowed),  # noqa: B023
+            (q, k, v),
+        )
 
 
 @settings(drawn, max_examples=200)
@@ -320,21 +324,19 @@ def test_add_and_norm_equals_pytorch(width, rows, norm_first, seed):
 @settings(drawn, max_examples=200)
 @given(st.integers(2, 12), st.integers(1, 12), st.floats(0, 0.9), st.integers(0, 10**6))
 def test_label_smoothing_equals_pytorch(vocab, places, smoothing, seed):
-    """The smoothed target of section 5.4, written out, against the argument of `nn.CrossEntropyLoss`."""
+    """`token_loss` against the smoothed target of section 5.4, written out, and `nn.CrossEntropyLoss`."""
     torch.manual_seed(seed)
-    logits = torch.randn(places, vocab, dtype=torch.float64, requires_grad=True)
-    labels = torch.randint(vocab, (places,))
-    labels[0] = 1  # at least one that counts
-    one_hot = nn.functional.one_hot(labels, vocab).double()
-    target = (1 - smoothing) * one_hot + smoothing / vocab  # (places, V)
-    real = labels != PAD_ID
-    by_hand = -(target * logits.log_softmax(-1)).sum(-1)[real].mean()
-    theirs = nn.CrossEntropyLoss(ignore_index=PAD_ID, label_smoothing=smoothing)(logits, labels)
-    ours = cross_entropy(logits, labels, ignore_index=PAD_ID, label_smoothing=smoothing)  # as token_loss does
-    for loss in (theirs, ours):
-        assert (loss - by_hand).abs() < FLOAT64
-    gradient = [torch.autograd.grad(loss, logits, retain_graph=True)[0] for loss in (by_hand, theirs)]
-    assert (gradient[0] - gradient[1]).abs().max() < FLOAT64
+    logits = torch.randn(2, places, vocab, requires_grad=True)  # (B, T, V)
+    labels = torch.randint(vocab, (2, places))
+    labels[0, 0] = 1  # at least one that counts
+    target = (1 - smoothing) * nn.functional.one_hot(labels, vocab) + smoothing / vocab  # (B, T, V)
+    by_hand = -(target * logits.log_softmax(-1)).sum(-1)[labels != PAD_ID].mean()
+    criterion = nn.CrossEntropyLoss(ignore_index=PAD_ID, label_smoothing=smoothing)
+    theirs = criterion(logits.transpose(1, 2), labels)
+    losses = by_hand, theirs, token_loss(logits, labels, smoothing)
+    gradients = [torch.autograd.grad(loss, logits, retain_graph=True)[0] for loss in losses]
+    for loss, gradient in zip(losses, gradients, strict=True):
+        assert (loss - by_hand).abs() < FLOAT32 and (gradient - gradients[0]).abs().max() < FLOAT32
 
 
 def test_the_causal_mask_is_the_opposite_of_pytorchs():

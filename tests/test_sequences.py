@@ -40,6 +40,11 @@ def test_a_batch_is_shifted_by_one_and_ends_in_the_end():
     assert src[:, :5].min() == FIRST_ID and src[:, :5].max() == FIRST_ID + 9
 
 
+def test_a_held_out_batch_is_held_out():
+    src = sequence_batch(SEQUENCE_TASKS["sort"], 50, generator(), held_out=True).src[:, :-1]  # (B, S)
+    assert (((src - FIRST_ID) * torch.arange(1, 9)).sum(dim=-1) % 5 == 0).all()
+
+
 class Echo(Transformer):
     """Says what the decoder was given: right when fed the labels, and never otherwise."""
 
@@ -77,6 +82,27 @@ def test_fit_stops_after_three_perfect_batches_and_warms_up():
 
     fit(weight, learn_from, steps=8, on_step=lambda step, loss: rates.append(step))
     assert seen == rates == [1, 2, 3, 4, 5, 6, 7]
+
+
+def rates(steps, **schedule):
+    """The rate of each step of a `fit` that is told the loss alone."""
+    weight, found = torch.nn.Parameter(torch.ones(1)), []
+    sgd = torch.optim.SGD([weight])
+    note = lambda step, loss: found.append(sgd.param_groups[0]["lr"])  # noqa: E731
+    fit(None, lambda step: weight.sum(), steps=steps, optimiser=sgd, on_step=note, **schedule)
+    return found
+
+
+def test_the_rate_warms_up_and_stays_or_falls():
+    assert rates(4, lr=1.0, warmup=2) == [0.5, 1, 1, 1]
+    assert rates(6, lr=1.0, warmup=2, fall=True) == [0.5, 1, 0.75, 0.5, 0.25, 0]
+
+
+@pytest.mark.parametrize("steps", [3, 4])
+def test_a_rate_that_cannot_fall_is_refused(steps):
+    with pytest.raises(ValueError, match=f"steps={steps}: .* warmup=4"):
+        rates(steps, warmup=4, fall=True)
+    assert rates(0, warmup=4, fall=True) == []
 
 
 SRC = torch.tensor([[4, 5, 6, 2], [7, 8, 2, 0]])

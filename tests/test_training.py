@@ -2,6 +2,7 @@
 
 import math
 import random
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -9,12 +10,15 @@ from torch import nn
 
 from helpers import training
 from helpers.checkpoints import load_model, read_tensors, save_model, write_tensors
-from helpers.data import make_batch
-from helpers.decoding import greedy_decode
+from helpers.data import PAD_ID, bucketed_batches, make_batch, train_tokenizer
+from helpers.decoding import greedy_decode, translate_batch
 from helpers.model import Transformer
 from helpers.training import TrainingConfig, evaluate, learning_rate, token_loss, train
 
-SIZES = dict(src_vocab_size=10, tgt_vocab_size=10, d_model=16, n_heads=2, d_ff=32, n_layers=1, dropout=0.1)
+SIZES = dict(
+    src_vocab_size=10, tgt_vocab_size=10, joint_vocabulary=True, d_model=16, n_heads=2, d_ff=32, n_layers=1,
+    dropout=0.1,
+)  # fmt: skip
 CONFIG = TrainingConfig(epochs=3, max_tokens=60, peak_lr=5e-3, warmup_steps=5, average_last=2, seed=3)
 
 
@@ -57,9 +61,30 @@ def test_the_loss_ignores_padding():
     model = fresh().eval()
     short, long = copies(2)[0], ([4] * 9, [4] * 9)
     alone, padded = make_batch([short]), make_batch([short, long])
-    padded = padded._replace(labels=padded.labels.clone())
-    padded.labels[1] = 0
-    assert token_loss(model, padded)[0].item() == pytest.approx(token_loss(model, alone)[0].item(), abs=1e-5)
+    padded.labels[1] = PAD_ID
+    losses = [token_loss(model(b.src, b.tgt_in), b.labels).item() for b in (alone, padded)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_a_step_is_that_of_the_paper():
+    """The loop written out: Adam with the betas and the eps of section 5.3, and gradients cut to length 1."""
+    by_hand, by_train = fresh(), fresh()
+    config = TrainingConfig(epochs=2, max_tokens=60, peak_lr=5e-3, warmup_steps=5)
+    adam = torch.optim.Adam(by_hand.parameters(), betas=(0.9, 0.98), eps=1e-9)
+    torch.manual_seed(config.seed)
+    step = 0
+    for epoch in range(config.epochs):
+        for batch in bucketed_batches(copies(), config.max_tokens, seed=epoch):
+            step += 1
+            adam.param_groups[0]["lr"] = learning_rate(step, config)
+            logits, labels = by_hand(batch.src, batch.tgt_in).flatten(0, 1), batch.labels.flatten()
+            loss = nn.functional.cross_entropy(logits, labels, ignore_index=PAD_ID, label_smoothing=0.1)
+            adam.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(by_hand.parameters(), 1.0)
+            adam.step()
+    train(by_train, copies(), config)
+    assert same(by_hand, by_train)
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 7, 11, 13])
@@ -98,20 +123,26 @@ def test_the_average_is_that_of_the_last_epochs():
         assert torch.allclose(mean, (second + third) / 2, atol=1e-6)
 
 
-def test_an_average_counts_the_epochs_that_it_has_seen(tmp_path):
+def test_frozen_and_unused_parameters_resume_too(tmp_path):
     path = tmp_path / "checkpoint.safetensors"
-    short = TrainingConfig(epochs=2, max_tokens=60, warmup_steps=5)
-    longer = TrainingConfig(epochs=3, max_tokens=60, warmup_steps=5, average_last=3)
-    model, ends = fresh(), []
-    train(model, copies(), short, checkpoint=path)
-    about = read_tensors(path)[1]
-    tensors, _ = read_tensors(path)
-    about["config"]["average_last"] = 3
-    write_tensors(path, tensors, about)
-    train(model, copies(), longer, checkpoint=path, resume=True, on_epoch=lambda *_: ends.append(1))
-    assert len(ends) == 1
-    last = {name: t for name, t in read_tensors(path)[0].items() if name.startswith("model.")}
-    assert all(torch.allclose(p, last[f"model.{name}"]) for name, p in model.named_parameters())
+
+    def partly():
+        model = fresh()
+        model.encoder.requires_grad_(False)
+        model.unused = nn.Linear(2, 2)
+        return model
+
+    config = TrainingConfig(epochs=2, max_tokens=60, warmup_steps=5)
+    whole, resumed = partly(), partly()
+    train(whole, copies(), config)
+    train(partly(), copies(), TrainingConfig(epochs=1, max_tokens=60, warmup_steps=5), checkpoint=path)
+    train(resumed, copies(), config, checkpoint=path, resume=True)
+    assert same(resumed, whole) and not same(resumed, partly())
+
+
+def test_nothing_is_fingerprinted_without_a_checkpoint(monkeypatch):
+    monkeypatch.setattr(training, "fingerprint", lambda *_: pytest.fail("not needed"))
+    train(fresh(), copies(), TrainingConfig(epochs=1))
 
 
 def test_a_training_can_go_on_for_longer(tmp_path):
@@ -134,24 +165,104 @@ def test_bad_trainings(tmp_path):
     train(fresh(), copies(), CONFIG, checkpoint=path)
     with pytest.raises(FileExistsError, match="resume=True"):
         train(fresh(), copies(), CONFIG, checkpoint=path)
-    with pytest.raises(ValueError, match="belongs to another training"):
-        other = TrainingConfig(epochs=3, max_tokens=60, peak_lr=1e-4)
+    with pytest.raises(ValueError, match="resume=True without a checkpoint"):
+        train(fresh(), copies(), CONFIG, resume=True)
+    with pytest.raises(ValueError, match="save_every=0"):
+        train(fresh(), copies(), CONFIG, checkpoint=tmp_path / "other", save_every=0)
+    with pytest.raises(ValueError, match="no batches"):
+        evaluate(fresh(), [])
+    with pytest.raises(ValueError, match="another training: peak_lr=0.005 instead of 0.0001"):
+        other = TrainingConfig(**{**vars(CONFIG), "peak_lr": 1e-4})
         train(fresh(), copies(), other, checkpoint=path, resume=True)
-    with pytest.raises(ValueError, match="number of epochs is fixed"):
-        other = TrainingConfig(**{**vars(CONFIG), "epochs": 5})
-        train(fresh(), copies(), other, checkpoint=path, resume=True)
+    for epochs in (2, 5):
+        with pytest.raises(ValueError, match=f"trained 3 of 3 epochs.*too late for epochs={epochs}"):
+            other = TrainingConfig(**{**vars(CONFIG), "epochs": epochs})
+            train(fresh(), copies(), other, checkpoint=path, resume=True)
     for changed in ({"d_ff": 16}, {"n_heads": 4}, {"dropout": 0.5}, {"max_len": 64}):
         with pytest.raises(ValueError, match="another model or other sentences"):
             train(Transformer(**{**SIZES, **changed}), copies(), CONFIG, checkpoint=path, resume=True)
     with pytest.raises(ValueError, match="another model or other sentences"):
         train(fresh(), copies(61), CONFIG, checkpoint=path, resume=True)
-    for bad in ({"epochs": 0}, {"warmup_steps": 0}, {"average_last": -1}, {"average_last": 4}):
-        with pytest.raises(ValueError, match=next(iter(bad))):
-            TrainingConfig(**{**vars(CONFIG), **bad})
     with pytest.raises(FloatingPointError, match="lower peak_lr"):
         model = fresh()
         nn.init.constant_(model.tgt_embedding.weight, math.inf)
         train(model, copies(), CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    {
+        "epochs": (0, 1.5, "3", True),
+        "max_tokens": (0, math.nan),
+        "peak_lr": (0, -1e-3, math.nan, math.inf, "fast"),
+        "warmup_steps": (0, -1),
+        "label_smoothing": (-1, 1, math.nan),
+        "clip_norm": (-1, 0, math.nan),
+        "average_last": (-1, 4),
+        "seed": (-1, 2**63),
+        "bfloat16": ("no",),
+    }.items(),
+)
+def test_settings_that_make_no_sense_are_named(name, values):
+    for value in values:
+        with pytest.raises(ValueError, match=f"{name}={value!r}"):
+            TrainingConfig(**{**vars(CONFIG), name: value})
+
+
+# --- Devices: what can be seen without one ------------------------------------------------------------------
+
+
+class Seen(Exception):
+    """Where the ids are when they reach the model."""
+
+
+class Watch(Transformer):
+    def embed(self, ids, embedding):
+        raise Seen(ids.device.type)
+
+
+def test_batches_go_where_the_model_is(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "autocast", lambda kind, *_, **__: asked.append(kind) or nullcontext())
+    with pytest.raises(Seen, match="meta"):
+        train(Watch(**SIZES), copies(), CONFIG, device="meta")
+    with pytest.raises(Seen, match="meta"):
+        evaluate(Watch(**SIZES).to("meta"), [make_batch(copies())])
+    with pytest.raises(Seen, match="meta"):
+        greedy_decode(Watch(**SIZES).to("meta"), torch.tensor([[4, 2]]))
+    assert asked == ["meta"]
+
+
+def test_moments_and_average_come_back_to_the_device_of_the_model(tmp_path, monkeypatch):
+    path, model = tmp_path / "checkpoint.safetensors", fresh()
+    train(model, copies(), CONFIG, checkpoint=path)
+    monkeypatch.setattr(training, "copy_parameters", lambda *_: None)  # it looks at what is copied
+    run = training.Run(fresh().to("meta"), CONFIG, training.fingerprint(model, copies()))
+    run.restore(path)
+    states = list(run.optimizer.state.values())
+    assert len(states) == len(run.average) == len(list(model.parameters()))
+    for moved in [s[key] for s in states for key in ("exp_avg", "exp_avg_sq")] + [*run.average.values()]:
+        assert moved.device.type == "meta"
+    assert all(s["step"].device.type == "cpu" for s in states)  # where Adam keeps it
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_the_random_state_of_the_device_is_kept(kind, monkeypatch, tmp_path):
+    """With a generator of the CPU in the place of the device's own."""
+    own, path = torch.Generator().manual_seed(5), tmp_path / "checkpoint.safetensors"
+    monkeypatch.setattr(f"torch.{kind}.get_rng_state", lambda *_: own.get_state())
+    monkeypatch.setattr(f"torch.{kind}.set_rng_state", lambda state, *_: own.set_state(state))
+    run = training.Run(fresh(), CONFIG)
+    run.device = torch.device(kind)
+    run.save(path)
+    expected = torch.rand(3), torch.rand(3, generator=own)
+    run.optimizer.state.clear()
+    monkeypatch.setattr(training, "copy_parameters", lambda *_: None)
+    run.restore(path)
+    assert torch.equal(torch.rand(3), expected[0]) and torch.equal(torch.rand(3, generator=own), expected[1])
+    run.device = torch.device("cpu")
+    run.restore(path)
+    assert torch.equal(torch.rand(3), expected[0])
 
 
 # --- Files --------------------------------------------------------------------------------------------------
@@ -228,15 +339,46 @@ def test_greedy_decoding_in_a_batch_equals_one_by_one(copier):
 def test_greedy_decoding_follows_the_teacher_forced_argmax(copier):
     batch = make_batch(copies(30))
     right = copier.eval()(batch.src, batch.tgt_in).argmax(-1)
+    checked = 0
     for row, ids, labels in zip(right, greedy_decode(copier, batch.src), batch.labels, strict=True):
-        length = int((labels != 0).sum())
+        length = int((labels != PAD_ID).sum())
         if torch.equal(row[:length], labels[:length]):
             assert ids == labels[: length - 1].tolist()
+            checked += 1
+    assert checked > 15
 
 
 def test_decoding_needs_room():
-    with pytest.raises(ValueError, match="max_len=0"):
-        greedy_decode(fresh(), torch.tensor([[4, 2]]), max_len=0)
+    for bad in (0, -1, 2.5):
+        with pytest.raises(ValueError, match=f"max_len={bad}"):
+            greedy_decode(fresh(), torch.tensor([[4, 2]]), max_len=bad)
+
+
+@pytest.fixture(scope="module")
+def letters():
+    """A tokeniser under which every letter a to e, and the space before a word, is one token."""
+    return train_tokenizer(["abcde"], 10)
+
+
+def test_what_cannot_be_translated_is_refused(letters):
+    with pytest.raises(TypeError, match="'Ein Hund.' is one string"):
+        translate_batch(fresh(), letters, "Ein Hund.")
+    for bad in (0, -1, 1.5):
+        with pytest.raises(ValueError, match=f"batch_size={bad}"):
+            translate_batch(fresh(), letters, ["ab"], batch_size=bad)
+    model = fresh()
+    nn.init.constant_(model.decoder.layers[0].feed_forward.narrow.bias, math.nan)
+    with pytest.raises(ValueError, match="logits are NaN"):
+        translate_batch(model, letters, ["ab"])
+
+
+def test_a_sentence_may_fill_all_positions_but_one(letters):
+    model = Transformer(**SIZES, max_len=7)
+    fits, long = "abcde", "abcdea"  # and the space before them: max_len - 1 and max_len tokens
+    assert len(letters.encode(fits).ids) == 6
+    assert len(translate_batch(model, letters, [fits])) == 1
+    with pytest.raises(ValueError, match="7 tokens is longer than the 6"):
+        translate_batch(model, letters, [long])
 
 
 def test_decoding_stops_at_the_limit_and_leaves_the_mode_alone():

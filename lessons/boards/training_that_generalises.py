@@ -41,8 +41,13 @@ def best_temperature(logits, labels):
     return min(candidates, key=lambda t: nn.functional.cross_entropy(flat / t, labels.flatten()).item())
 
 
+def train_noisy(task, seed, **settings):
+    """A copy of the model that `train_once` trains with these settings, and keeps."""
+    return copy.deepcopy(train_once(task, seed, **settings))
+
+
 @lru_cache(maxsize=64)
-def train_noisy(
+def train_once(
     task, seed, *, n=200, noise=NOISE, steps=400, lr=1e-3, smoothing=0.0, dropout=0.0, weight_decay=0.0,
     n_layers=2, width=64, stop_early=False,
 ):  # fmt: skip
@@ -58,7 +63,7 @@ def train_noisy(
     def learn_from(step):
         chosen = torch.randint(n, (64,), generator=generator)
         logits = model(x[chosen]).flatten(0, 1)  # (B * S, V)
-        return nn.functional.cross_entropy(logits, y[chosen].flatten(), label_smoothing=smoothing), False
+        return nn.functional.cross_entropy(logits, y[chosen].flatten(), label_smoothing=smoothing)
 
     def keep_the_best(step, loss):
         nonlocal best

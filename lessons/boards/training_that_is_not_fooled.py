@@ -118,7 +118,7 @@ def train_one_zero(
     def learn_from(step):
         batch = make_batch(chance.choices(pairs, k=16))
         logits = model(batch.src, batch.tgt_in if shift else batch.labels).flatten(0, 1)  # (B * T, V)
-        return nn.functional.cross_entropy(logits, batch.labels.flatten(), ignore_index=PAD_ID), False
+        return nn.functional.cross_entropy(logits, batch.labels.flatten(), ignore_index=PAD_ID)
 
     return fit(model, learn_from, steps=steps, lr=lr, warmup=warmup, fall=True, optimiser=optimiser)
 

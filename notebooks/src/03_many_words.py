@@ -697,7 +697,7 @@ plots.show(plots.attention_map(looks, places, places, title="Where each place lo
 # has learned it, in three matrices.
 #
 # *Going deeper*: [Why three matrices?](studies/03b_why_three_matrices.ipynb) With one matrix for queries and
-# keys no head can close this ring, while keys and values may share one, as long as it is wide.
+# keys no head can look round such a ring. Keys and values may share one, if the head is wide.
 #
 # ## The scoreboard
 #

@@ -580,10 +580,10 @@ plots.show(fig)
 
 # %% [markdown]
 # Two layers unlock the last column. And some scores *fall*. With six layers `odd` is no better than the
-# best guess, and `count` fails with one of three seeds. (From one layer to two, the fall of `odd` lies
-# within the spread of the seeds.) All rows train for at most 400 steps with the same rate, 0.002. The
-# comparison above has shown that six layers do learn `odd`, with a smaller rate or with pre-norm. So the
-# board says what a part buys in this budget, and not what a stack can do at best.
+# best guess, and `count` fails with one of three seeds; which one is chance. (From one layer to two, the
+# fall of `odd` lies within the spread of the seeds.) All rows train for at most 400 steps with the same
+# rate, 0.002. The comparison above has shown that six layers do learn `odd`, with a smaller rate or with
+# pre-norm. So the board says what a part buys in this budget, and not what a stack can do at best.
 
 # %%
 for row in ["05 feed-forward", "07 positions", "08 two layers", "08 six layers"]:
@@ -595,7 +595,7 @@ one_layer, two, six_layers = (part_by_part[row] for row in ["07 positions", "08 
 assert max(one_layer["two hops"]) < 0.6 < 0.98 < min(two["two hops"]), "two layers unlock two hops"
 assert max(six_layers["odd"]) < 0.56 < min(one_layer["odd"]) - 0.1, "odd: six layers, at this rate"
 assert max(two["odd"]) > min(one_layer["odd"]), "odd: one and two layers overlap"
-assert sorted(score > 0.9 for score in six_layers["count"]) == [False, True, True], "count: one seed fails"
+assert min(six_layers["count"]) < 0.5 < 0.9 < max(six_layers["count"]), "count: not every seed learns it"
 assert live["two hops"] > 0.95 and live["reverse"] > 0.95 and live["hop"] > 0.95, "the live row, as recorded"
 
 # %% [markdown]

@@ -358,11 +358,11 @@ assert looks[6, "Xavier"]["spread"][0] > 10 * looks[6, "both"]["spread"][1], "la
 class Transformer(nn.Module):
     def __init__(
         self, src_vocab_size, tgt_vocab_size, d_model=512, n_heads=8, d_ff=2048, n_layers=6, dropout=0.1,
-        norm_first=False, tie_weights=True, max_len=512, pad_id=0,
+        norm_first=False, tie_weights=True, joint_vocabulary=False, max_len=512, pad_id=0,
     ):  # fmt: skip
         super().__init__()
-        check_sizes(src_vocab_size, tgt_vocab_size, n_layers, pad_id)
         sizes = (d_model, n_heads, d_ff, n_layers, dropout, norm_first)
+        check_sizes(src_vocab_size, tgt_vocab_size, *sizes, tie_weights, joint_vocabulary, max_len, pad_id)
         self.pad_id, self.max_len, self.scale = pad_id, max_len, math.sqrt(d_model)
         self.src_embedding = nn.Embedding(src_vocab_size, d_model)
         self.tgt_embedding = nn.Embedding(tgt_vocab_size, d_model)
@@ -373,7 +373,7 @@ class Transformer(nn.Module):
         self.initialise(d_model)
         if tie_weights:
             self.output.weight = self.tgt_embedding.weight
-            if src_vocab_size == tgt_vocab_size:
+            if joint_vocabulary:
                 self.src_embedding.weight = self.tgt_embedding.weight
 
     def initialise(self, d_model):
@@ -403,15 +403,15 @@ class Transformer(nn.Module):
 
 # %% [markdown]
 # Much is new beside version 3. The sizes have names, and those of the paper are the default. The two
-# vocabularies may differ; then the source keeps a table of its own. `initialise` is the good start. Its
-# second loop overwrites the first for the output layer, which is a table of words too, and tying comes
-# last, so the one matrix that stays is a small one. The functions named `check_...` refuse what does not
-# fit, such as an id that is too large, and say what was expected. (`.to(tgt.device)` puts the mask where
-# the words are, on a GPU for example.)
+# vocabularies may differ, so the source has a table of its own; with `joint_vocabulary=True` there is one
+# for both. `initialise` is the good start. Its second loop overwrites the first for the output layer, which
+# is a table of words too, and tying comes last, so the one matrix that stays is a small one. The functions
+# named `check_...` refuse what does not fit, such as an id that is too large, and say what was expected.
+# (`.to(tgt.device)` puts the mask where the words are, on a GPU for example.)
 
 # %%
 torch.manual_seed(0)
-model = Transformer(n_vocab, n_vocab, 16, 4, 32, 2, dropout=0.0)  # no dropout today
+model = Transformer(n_vocab, n_vocab, 16, 4, 32, 2, dropout=0.0, joint_vocabulary=True)  # no dropout today
 v3.load_state_dict(model.state_dict())
 same = torch.allclose(model(src, tgt), v3(src, tgt), atol=1e-5)
 print("property, one matrix:", one_matrix(model), "  same as version 3:", same)
@@ -432,7 +432,7 @@ assert set(final.values()) == {"holds"}, "all four properties"
 
 # %%
 with torch.device("meta"):
-    base = Transformer(37_000, 37_000)
+    base = Transformer(37_000, 37_000, joint_vocabulary=True)
 
 encoder_layer, decoder_layer = base.encoder.layers[0], base.decoder.layers[0]
 table = [

@@ -79,7 +79,7 @@ class NoCausalMask(Transformer):
         return self.output(x)  # (B, T, n_vocab)
 
 
-SIZES = dict(d_model=32, n_heads=4, d_ff=64, n_layers=1, dropout=0.0)
+SIZES = dict(d_model=32, n_heads=4, d_ff=64, n_layers=1, dropout=0.0, joint_vocabulary=True)
 torch.manual_seed(0)
 fooled = NoCausalMask(6, 6, **SIZES)
 optimiser = torch.optim.Adam(fooled.parameters(), lr=2e-3)

@@ -203,15 +203,15 @@ assert not keeps_direction(clip_v1), "the fault: capped numbers point elsewhere"
 
 # %% [markdown]
 # `(1, 1)` points in another direction, and it is 1.4 long. The mend: shorten the whole vector by one
-# factor. A short gradient must stay as it is, hence the `min`.
+# factor. A short gradient must stay as it is, one of length 0 too, hence the `max`.
 
 # %%
 def clip_v2(gradient, longest):
-    return gradient * min(1, longest / gradient.norm().item())  # changed
+    return gradient * (longest / max(longest, gradient.norm().item()))  # changed
 
 
 stages.show_changes(clip_v1, clip_v2)
-for numbers in [[3.0, 4.0], [0.3, 0.4]]:
+for numbers in [[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]]:
     parameter = nn.Parameter(torch.zeros(2))
     parameter.grad = torch.tensor(numbers)
     ours = clip_v2(parameter.grad.clone(), 1.0)  # (2,)
@@ -696,7 +696,7 @@ def reliability(model, x, y):
 # not compared: confidence and accuracy of models trained here
 points = {}
 for row in live:
-    kept_model = boards.train_noisy("reverse", 0, **boards.REMEDIES[row])  # kept by the helper
+    kept_model = boards.train_noisy("reverse", 0, **boards.REMEDIES[row])  # a copy of one kept
     points[row] = reliability(kept_model, new_x, new_y)
 fig = plots.curves(points, xlabel="confidence", ylabel="accuracy", title="New sentences, noisy labels")
 fig.axes[0].plot([0.2, 1], [0.2, 1], color="black", linestyle="--")
@@ -756,7 +756,8 @@ plots.show(fig)  # fmt: skip
 # Now other means, and controls. "Stopped early" keeps the model with the lowest loss on 100 further
 # sentences, tried every 25 steps. "Temperature" divides the logits of the model without a remedy by one
 # number, the one with the lowest loss on those 100: it is the factor of the picture above, upside down,
-# and changes no answer. "300 sentences" is the control for both: it trains on the 100 as well.
+# and changes no answer. "300 sentences" is the control for both: it trains on as many as they see, drawn
+# anew.
 
 # %%
 # alt: Heat map of other means by the same measures. Stopping early narrows the gap, temperature leaves it.

@@ -246,7 +246,7 @@ SIZES = {
     "multi30k": dict(d_model=256, n_heads=8, d_ff=512, n_layers=3, dropout=0.2),
 }
 torch.manual_seed(0)
-model = Transformer(n_vocab, n_vocab, **SIZES[DATASET])
+model = Transformer(n_vocab, n_vocab, joint_vocabulary=True, **SIZES[DATASET])
 
 with torch.no_grad():
     logits = model(batch.src, batch.tgt_in)  # (B, T, n_vocab)

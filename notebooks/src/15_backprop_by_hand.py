@@ -329,7 +329,8 @@ assert abs(ratio - 1) > 0.1, "the fault: the mean is not divided by the number o
 # %% [markdown]
 # `np.eye(3)[labels]` looks up one-hot rows. The forward pass takes a mean, so the way back divides by the
 # number of words, exactly once. Twice would be wrong too: in the loss, and again in the optimiser. And
-# padding (id 0) is no answer, so it counts neither in the loss nor in that number.
+# padding (id 0) is no answer, so it counts neither in the loss nor in that number. `losses` is worked out
+# from the logits, as in 12, since a very small probability is rounded to 0 and has no logarithm.
 
 
 # %% tags=["part"]
@@ -337,7 +338,9 @@ class CrossEntropy(Part):
     def forward(self, logits, labels):
         self.probabilities, self.real = softmax(logits), labels != 0  # (n, n_vocab), (n,)
         self.one_hot = np.eye(logits.shape[-1])[labels]  # (n, n_vocab)
-        return -np.log(self.probabilities[np.arange(len(labels)), labels])[self.real].mean()
+        below = logits - logits.max(axis=-1, keepdims=True)  # (n, n_vocab), 0 at most
+        losses = np.log(np.exp(below).sum(axis=-1)) - below[np.arange(len(labels)), labels]  # (n,)
+        return losses[self.real].mean()
 
     def backward(self, grad=1.0):
         share = grad * self.real[:, None] / self.real.sum()  # (n, 1)

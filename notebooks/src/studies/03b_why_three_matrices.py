@@ -40,8 +40,8 @@ for name, row in zip(["der", "Hund", "bellt"], scores.tolist(), strict=True):
     print(f"{name:5} asks der, Hund, bellt: {row}")
 
 # %% [markdown]
-# Two rules can be read off this table. They hold for any numbers in `W_Q`, and neither the division by the
-# root of $d_k$ nor the softmax changes which word of a row comes first.
+# The table shows a first rule, and a line of algebra gives a second. Both hold for any numbers in `W_Q`, and
+# neither the division by the root of $d_k$ nor the softmax changes which word of a row comes first.
 #
 # 1. **Scores are mirrored.** `bellt` finds `der` exactly as well as `der` finds `bellt`.
 # 2. **Liking another best has a price.** The squared length of $q_i - q_j$ is never negative, and multiplied
@@ -79,7 +79,7 @@ trained = {name: scoreboard.train_on(PREVIOUS, make_body) for name, make_body in
 
 # %% [markdown]
 # Draw an arrow from each place to the one that it looks at most, on average over 500 sentences that training
-# has never seen. The left ring will be closed. What do you expect of the other two?
+# has never seen. The left ring will be closed. How many places will go wrong in the other two?
 
 # %% tags=["nbval-ignore-output"]
 # alt: Three rings of eight places. With three matrices each place points to the one before it and the ring
@@ -94,14 +94,16 @@ for ax, (name, model) in zip(axes, trained.items(), strict=True):
         x = model.body[0](model.embedding(sentences))  # (B, S, D)
         others = ~torch.eye(8, dtype=torch.bool) if "hidden" in name else None  # (S, S)
         weights = attention_weights(x @ model.body[1].W_Q, x @ model.body[1].W_K, others)  # (B, S, S)
-    plots.ring(weights.mean(dim=0).argmax(dim=1), ax=ax, title=name)
+    right = scoreboard.accuracy(model, PREVIOUS)
+    plots.ring(weights.mean(dim=0).argmax(dim=1), ax=ax, title=f"{name}: {right:.2f}")
     looks[name] = weights
 plots.show(fig)
 
 # %% [markdown]
 # Three matrices close the ring. With two roles in one matrix it falls into pieces: here and there a place
-# gives up and looks at itself (hatched), and behind it own scores can start to rise anew. Hiding a word from
-# itself does not close it. Somewhere two neighbours look at each other, and one of them the wrong way.
+# gives up and looks at itself (hatched), and behind it the rise can start anew. Hiding a word from itself
+# does not close it. Somewhere two neighbours look at each other, and one of them the wrong way. The number
+# above each ring is the share of right answers.
 #
 # The arrows are averages. The rules speak of each single sentence, so count those in which all eight places
 # look where they should.
@@ -129,23 +131,26 @@ for name, weights in looks.items():
 plots.show(plots.board(scoreboard.recorded("tied"), title="Which matrices may be the same?"))
 
 # %% [markdown]
-# **Queries with keys.** Merged, they fail on *previous* and *reverse*, and queries twice as long do not help.
-# Then a word is hidden from itself: rule 2 is gone, and *reverse* comes out at 1.00 with every seed, while
-# *previous*, which rule 1 forbids as well, stays broken. (*Copy* now suffers, for a word can no longer hand
-# itself its own symbol.) A plain lack of parameters would not have sorted the tasks like that. On *reverse*
-# the rule even gives the number: of each pair one word looks right and the other must guess one of eight
-# symbols, 1/2 + 1/2 · 1/8 = .56. On *previous* a single place needs to guess, so .89 could be reached; the
-# rest is lost in training.
+# **Queries with keys.** Merged, they fail on *previous* and on *reverse*. It is not the number of parameters:
+# longer queries do not help, and three matrices of two numbers have far fewer and solve both. Hide a word
+# from itself, and rule 2 is gone: *reverse* comes out at 1.00 with every seed, while *previous*, which rule 1
+# forbids as well, stays broken. (*Copy* now suffers, for a word can no longer hand itself its own symbol.)
 #
-# **The values with either.** At width 64 it costs nothing. Values meet nobody in a dot product, so no rule
-# binds them. In a narrow head they pay: with two numbers for everything, K = V loses *previous* and
-# *reverse*, and with three, as many parameters in the head as three matrices of two, the seed decides.
+# The scores can even be counted. A place that looks wrong must guess one of eight symbols, which costs 7/64.
+# Two such places leave .78 and three .67, and that is where the seeds stand on *previous*. One would leave
+# .89, and no seed on this board got there. On *reverse* one word of each pair must guess, four of eight: .56.
+#
+# **The values with either.** At width 64 it costs nothing. The scores of such a head need not be mirrored,
+# and 64 numbers have room for two roles. In a narrow head K = V loses *previous* and *reverse*: with two
+# numbers every time, and with three, as many parameters in the head as three matrices of two, the seed
+# decides. (Q = V was not measured narrow, and where Q = K already, sharing the values costs more.)
 #
 # ## The answer
 #
-# **Queries and keys must not share a matrix, because then scores are mirrored: trained to look round a ring,
-# such a head got .67 to .78 right, where three matrices got everything. Sharing the values' matrix cost
-# nothing at width 64; it failed with some seeds at three numbers, and with all at two.**
+# **One matrix for queries and keys mirrors the scores, and with mirrored scores a head cannot look round a
+# ring: trained to do it, it left two or three of eight places guessing and got .67 to .78 right, where three
+# matrices got everything. Keys and values could share a matrix at no cost in a head of 64 numbers, with some
+# seeds in one of three, and never in one of two.**
 #
 # ## What this does not say
 #
