@@ -32,6 +32,7 @@ from sacrebleu.metrics import BLEU
 
 import helpers
 from helpers import plots
+from helpers.arguments import choose_device
 from helpers.data import bucketed_batches, encode_pairs, make_batch, padding_share, train_tokenizer
 from helpers.decoding import translate_batch
 from helpers.grammar import SentencePair, grammar_corpus, held_out_combinations, words
@@ -288,7 +289,9 @@ CONFIGS = {
     "grammar": dict(epochs=5, max_tokens=1000, peak_lr=1e-2, warmup_steps=200, average_last=3),
     "multi30k": dict(epochs=24, max_tokens=3000, peak_lr=1.5e-3, warmup_steps=800, average_last=5),
 }
-history = train(model, encoded, TrainingConfig(**CONFIGS[DATASET]))
+device = "cpu" if DATASET == "grammar" else choose_device("auto")  # a GPU, where there is one
+history = train(model, encoded, TrainingConfig(**CONFIGS[DATASET]), device=device)
+model.cpu()  # the rest of the page is quick there
 print(f"{len(history.step)} steps in {history.seconds:.0f} s, last loss {history.loss[-1]:.2f}")
 
 # %%
@@ -542,10 +545,10 @@ assert DATASET != "grammar" or late < found["any word"][0], f"{late:.0%}"
 # ## Step 11 - The same code on real sentences
 #
 # Now the switch of step 1. With `DATASET = "multi30k"` the same cells download Multi30k, captions of
-# photographs in both languages, check their checksum, and train a larger model. Steps 2 and 10 have nothing
-# to count there, because nobody has marked the right partners. The training takes long, so the result of
-# such a run, in bfloat16, comes with the series: `helpers.train` made the translator of notebook 00, and
-# wrote the time and the scores into a card.
+# photographs in both languages, check their checksum, and train a larger model, on a GPU where there is
+# one. Steps 2 and 10 have nothing to count there, because nobody has marked the right partners. The
+# training takes long, so the result of such a run, in bfloat16, comes with the series: `helpers.train` made
+# the translator of notebook 00, and wrote the time and the scores into a card.
 
 # %%
 card = json.loads((Path(helpers.__file__).parent / "translator" / "card.json").read_text(encoding="utf-8"))
