@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from helpers import training
-from helpers.checkpoints import load_model, read_tensors, save_model, write_tensors
+from helpers.checkpoints import copy_parameters, load_model, read_tensors, save_model, write_tensors
 from helpers.data import PAD_ID, bucketed_batches, make_batch, train_tokenizer
 from helpers.decoding import greedy_decode, translate_batch
 from helpers.model import Transformer
@@ -388,3 +388,24 @@ def test_decoding_stops_at_the_limit_and_leaves_the_mode_alone():
     assert model.training
     short = Transformer(**SIZES, max_len=7)
     assert all(len(ids) <= 7 for ids in greedy_decode(short, torch.tensor([[4, 5, 2]])))
+
+
+def test_the_file_holds_half_precision(tmp_path):
+    save_model(tmp_path / "model.safetensors", fresh(), SIZES)
+    tensors, _ = read_tensors(tmp_path / "model.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+
+
+@pytest.mark.parametrize("damage", ["a name is missing", "a name too many", "another shape"])
+def test_parameters_that_do_not_fit_are_counted_and_named(damage):
+    tensors = {name: parameter.clone() for name, parameter in fresh().named_parameters()}
+    name = min(tensors)
+    if damage == "a name is missing":
+        del tensors[name]
+    elif damage == "a name too many":
+        name = "a.weight"
+        tensors[name] = torch.zeros(1)
+    else:
+        tensors[name] = tensors[name][:-1]
+    with pytest.raises(ValueError, match=f"file does not fit the model: 1 parameters.* first is {name}"):
+        copy_parameters(fresh(), tensors, "file")
