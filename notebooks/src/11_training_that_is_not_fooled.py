@@ -504,7 +504,7 @@ assert min(beyond) > 0.8, "beyond 20 most symbols are right"
 assert max(loops["shift and mask"]["longer, free-running"]) < 0.3, "beyond 20 whole answers fail"
 
 # %% [markdown]
-# Re-run the wrong loop and the right one now, with one seed. It takes about a quarter of a minute.
+# Re-run the wrong loop and the right one now, with one seed. It takes less than a minute.
 
 # %% tags=["nbval-ignore-output"]
 # not compared: scores of models trained here

@@ -1,5 +1,5 @@
 # %% [raw] tags=["card"]
-# built: a translator, trained in about a minute, and scored as translators are scored
+# built: a translator, trained in a minute or two, and scored as translators are scored
 # questions: How do sentences become batches? What are subwords for? How is a translation scored?
 # Does cross-attention find the right word, although nobody tells it to?
 
@@ -8,7 +8,7 @@
 #
 # {{badge}}
 #
-# You train the whole Transformer to translate German into English, here, in about a minute. Then you score
+# You train the whole Transformer to translate German into English, here, in a minute or two. Then you score
 # it on sentences that it has never seen, and you look inside: which German word does it look at while it
 # writes an English one?
 #
@@ -268,7 +268,7 @@ print(f"all                                     {count(model):8,}")
 # embedding serves three places: the German words, the English words, and the output layer (section 3.4).
 # The decoder is larger than the encoder because each of its layers has a second attention.
 #
-# ## Step 8 - Training, about a minute
+# ## Step 8 - Training, a minute or two
 #
 # Before training the model knows nothing. Whatever comes out here, if anything, is chance.
 

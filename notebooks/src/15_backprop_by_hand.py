@@ -980,7 +980,7 @@ def fit(seed, decay, held_out=HELD_OUT, rate=2e-3, steps=600, d_model=32):
 
 
 # %% [markdown]
-# Six trainings, about half a minute; each row appears when its training is done. Two seeds with decay, the
+# Six trainings, about a minute; each row appears when its training is done. Two seeds with decay, the
 # same two without, and two with other lengths held out. In the column "held out" each length has its own
 # score.
 
