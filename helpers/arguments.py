@@ -72,6 +72,15 @@ def check_ids(ids, vocab_size, max_len):
         )
 
 
+def check_pad_id(model, pad_id):
+    """Raise ValueError when the model takes another id for padding than the batches of `helpers.data`."""
+    if getattr(model, "pad_id", pad_id) != pad_id:
+        raise ValueError(
+            f"the model has pad_id={model.pad_id}, but batches are padded with {pad_id}. "
+            f"Build the model with pad_id={pad_id}."
+        )
+
+
 def check_same_batch(tgt, memory):
     """Raise ValueError unless target ids `(B, T)` and memory `(B, S, D)` hold equally many sentences."""
     if len(tgt) != len(memory):

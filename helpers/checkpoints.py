@@ -6,6 +6,7 @@ A tied weight is stored once, the table of positions not at all.
 import inspect
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from safetensors.torch import save
 from helpers.arguments import check_even, check_heads, check_sizes
 from helpers.model import Transformer
 
+UNREADABLE = json.JSONDecodeError, UnicodeDecodeError
 LONGEST = 2**17  # the table of positions is not stored, so no tensor in the file bounds it
 
 
@@ -55,11 +57,17 @@ def read_tensors(path):
         raise FileNotFoundError(
             f"there is no file {path}. Train a model first (helpers.train) or name another folder."
         )
+    with understood(path), safe_open(path, "pt") as file:
+        about = {**json.loads(file.metadata()["about"])}
+        return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
+
+
+@contextmanager
+def understood(path):
+    """Turns what a strange file raises inside into a ValueError that names it."""
     try:
-        with safe_open(path, "pt") as file:
-            about = dict(json.loads(file.metadata()["about"]))
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
-    except (SafetensorError, AttributeError, TypeError, KeyError, ValueError, RuntimeError) as error:
+        yield
+    except (SafetensorError, AttributeError, TypeError, KeyError, RuntimeError, *UNREADABLE) as error:
         raise ValueError(
             f"{path} is damaged or cut short ({error}). Delete it and fetch or train it again."
         ) from error

@@ -2,8 +2,8 @@
 
 import torch
 
-from helpers.arguments import check_counts
-from helpers.data import BOS_ID, EOS_ID, pad
+from helpers.arguments import check_counts, check_pad_id
+from helpers.data import BOS_ID, EOS_ID, PAD_ID, pad
 from helpers.model import eval_mode, padding_mask
 
 
@@ -50,6 +50,7 @@ def translate_batch(model, tokenizer, sentences, batch_size=64):
     if isinstance(sentences, str):
         raise TypeError(f"{sentences[:40]!r} is one string, expected a list of sentences. Write [sentence].")
     check_counts(batch_size=batch_size)
+    check_pad_id(model, PAD_ID)
     rows = [e.ids for e in tokenizer.encode_batch([s.strip() for s in sentences])]
     for sentence, row in zip(sentences, rows, strict=True):
         if len(row) + 1 > model.max_len:

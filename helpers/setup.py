@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 from importlib import metadata
@@ -55,6 +56,19 @@ def prepare() -> None:
     print("Ready.")
 
 
+def start_command():
+    """What a command does before PyTorch is imported: threads that wait must not keep a core busy, and Ctrl-C
+    during the import ends it without a traceback."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def run_command(main):
+    """Run `main` and end with its exit code; from here on Ctrl-C raises KeyboardInterrupt again."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(main())
+
+
 def progress(iterable=None, **options):
     """A progress bar of tqdm that leaves nothing behind; environment variable TRANSFORMER_QUIET=1 hides it.
 
@@ -66,7 +80,7 @@ def progress(iterable=None, **options):
     return tqdm(
         iterable,
         file=sys.stdout if notebook else sys.stderr,
-        disable=quiet or (False if notebook else None),  # None: only where somebody is watching
+        disable=quiet or not (notebook or (sys.stderr and sys.stderr.isatty())),
         **{"leave": False, "mininterval": 0.5, **options},
     )
 

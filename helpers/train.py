@@ -10,8 +10,10 @@ import os
 import sys
 from pathlib import Path
 
-if __name__ == "__main__":  # before PyTorch is imported: threads that wait must not keep a core busy
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+from helpers.setup import run_command, start_command
+
+if __name__ == "__main__":
+    start_command()
 
 import torch
 
@@ -163,4 +165,4 @@ def run(args):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from helpers.arguments import check_counts, check_flags, check_positive, check_shares
-from helpers.checkpoints import copy_parameters, read_tensors, write_tensors
+from helpers.arguments import check_counts, check_flags, check_pad_id, check_positive, check_shares
+from helpers.checkpoints import copy_parameters, read_tensors, understood, write_tensors
 from helpers.data import PAD_ID, bucketed_batches
 from helpers.model import eval_mode
 from helpers.setup import progress
@@ -116,6 +116,7 @@ def train(
     if not encoded:
         raise ValueError("no pairs to train on: pass a list of encoded pairs.")
     check_counts(save_every=save_every)
+    check_pad_id(model, PAD_ID)
     if resume and not checkpoint:
         raise ValueError("resume=True without a checkpoint: pass the file to go on from.")
     exists = checkpoint and Path(checkpoint).exists()
@@ -150,15 +151,13 @@ def train(
 
 
 def fingerprint(model, encoded):
-    """A short text that changes with the sizes of the model and with the pairs."""
-    simple = (bool, int, float, str)
-    sizes = [
-        (name, type(module).__name__, key, value)
-        for name, module in model.named_modules()
-        for key, value in vars(module).items()
-        if isinstance(value, simple) and key != "training"
-    ]
-    return hashlib.sha256(repr((sizes, encoded)).encode()).hexdigest()[:16]
+    """What a training must find again to go on: the sizes of the model by name, and a hash of the pairs."""
+    task = {"sentences": hashlib.sha256(repr(encoded).encode()).hexdigest()[:16]}
+    for name, module in model.named_modules():
+        for key, value in {"class": type(module).__name__, **vars(module)}.items():
+            if isinstance(value, (bool, int, float, str)) and key != "training":
+                task[f"{name}.{key}".lstrip(".")] = value
+    return task
 
 
 def random_states(device):
@@ -176,7 +175,7 @@ class Run:
     """The state of one training: everything that a checkpoint must hold to go on exactly."""
 
     def __init__(self, model, config, task=None):
-        self.model, self.config, self.task, self.history = model, config, task, History()
+        self.model, self.config, self.task, self.history = model, config, task or {}, History()
         self.device = next(model.parameters()).device
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.peak_lr, betas=(0.9, 0.98), eps=1e-9)
         self.epoch, self.position = 0, 0  # epochs finished, batches taken of the current one
@@ -244,18 +243,18 @@ class Run:
     def restore(self, path):
         """Read what `save` wrote into the model and this run."""
         tensors, about = read_tensors(path)
-        if about.get("task") != self.task:
-            raise ValueError(
-                f"{path} belongs to another model or other sentences. "
-                "Use the same sizes and data, or another file."
-            )
+        with understood(path):
+            self._restore(path, tensors, about)
+
+    def _restore(self, path, tensors, about):
         before, now = about["config"], asdict(self.config)
-        for name in now:
-            if name != "epochs" and before[name] != now[name]:
-                raise ValueError(
-                    f"{path} belongs to another training: {name}={before[name]} instead of {now[name]}. "
-                    "Use the same settings, or another file."
-                )
+        for old, new in ((about["task"], self.task), (before, now)):
+            for name in new | old:
+                if name != "epochs" and old.get(name) != new.get(name):
+                    raise ValueError(
+                        f"{path} belongs to another training: {name}={old.get(name)} instead of "
+                        f"{new.get(name)}. Use the same settings and sentences, or another file."
+                    )
         planned, wanted, epoch = before["epochs"], now["epochs"], about["epoch"]
         late = epoch > min(planned, wanted) - now["average_last"] or (about["position"] and epoch == wanted)
         if planned != wanted and late:

@@ -10,8 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-if __name__ == "__main__":  # before PyTorch is imported: threads that wait must not keep a core busy
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+from helpers.setup import progress, run_command, start_command
+
+if __name__ == "__main__":
+    start_command()
 
 from tokenizers import Tokenizer
 
@@ -20,7 +22,6 @@ from helpers.checkpoints import load_model
 from helpers.data import PAD_ID, SPECIAL_TOKENS, UNK_ID
 from helpers.decoding import translate_batch
 from helpers.model import Transformer
-from helpers.setup import progress
 
 SHIPPED = Path(__file__).parent / "translator"
 
@@ -232,4 +233,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -178,10 +178,12 @@ def test_bad_trainings(tmp_path):
         with pytest.raises(ValueError, match=f"trained 3 of 3 epochs.*too late for epochs={epochs}"):
             other = TrainingConfig(**{**vars(CONFIG), "epochs": epochs})
             train(fresh(), copies(), other, checkpoint=path, resume=True)
+    sizes = {"d_ff": "out_features=32 instead of 16", "n_heads": "n_heads=2 instead of 4"}
     for changed in ({"d_ff": 16}, {"n_heads": 4}, {"dropout": 0.5}, {"max_len": 64}):
-        with pytest.raises(ValueError, match="another model or other sentences"):
+        message = sizes.get(*changed, "another training: ")
+        with pytest.raises(ValueError, match=message):
             train(Transformer(**{**SIZES, **changed}), copies(), CONFIG, checkpoint=path, resume=True)
-    with pytest.raises(ValueError, match="another model or other sentences"):
+    with pytest.raises(ValueError, match="sentences="):
         train(fresh(), copies(61), CONFIG, checkpoint=path, resume=True)
     with pytest.raises(FloatingPointError, match="lower peak_lr"):
         model = fresh()
@@ -298,6 +300,27 @@ def test_missing_and_foreign_files(tmp_path):
     write_tensors(tmp_path / "other", {"x": torch.ones(1)}, {})
     with pytest.raises(ValueError, match="holds no model sizes"):
         load_model(tmp_path / "other")
+
+
+@pytest.mark.parametrize("lost", ["config", "history", "task", "epoch", "optimizer.exp_avg.output.weight"])
+def test_a_checkpoint_that_lacks_something_is_damaged(lost, tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    model = Transformer(**SIZES | {"tie_weights": False, "joint_vocabulary": False})
+    train(model, copies(), CONFIG, checkpoint=path)
+    tensors, about = read_tensors(path)
+    about.pop(lost, None)
+    tensors.pop(lost, None)
+    write_tensors(path, tensors, about)
+    with pytest.raises(ValueError, match="checkpoint.safetensors is damaged"):
+        train(model, copies(), CONFIG, checkpoint=path, resume=True)
+
+
+def test_a_model_with_another_padding_is_refused(letters):
+    model = Transformer(**SIZES | {"pad_id": 1})
+    with pytest.raises(ValueError, match="pad_id=1, but batches are padded with 0"):
+        train(model, copies(), CONFIG)
+    with pytest.raises(ValueError, match="pad_id=1"):
+        translate_batch(model, letters, ["ab"])
 
 
 def test_an_unwritable_folder_leaves_nothing_behind(tmp_path):

@@ -832,7 +832,7 @@ plots.show(fig)
 # %% [markdown]
 # `reverse` and `hop` jump to 1. Both ask for a place, and nothing before today could name one. `two hops`
 # rises, but stays below a half. `odd` and `count` gain nothing: the mean of `odd` is a little lower than in
-# the row of 06, though the ranges of the seeds overlap.
+# the row of 06, by less than one seed can move on another processor.
 #
 # Are these jumps larger than the seeds differ? Print the ranges of both rows.
 
