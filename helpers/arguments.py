@@ -4,6 +4,8 @@ Every message names the value, what was expected and the way out.
 """
 
 import math
+from collections.abc import Iterable, Sized
+from itertools import chain
 from numbers import Integral, Real
 
 import torch
@@ -113,6 +115,34 @@ def check_positive(**numbers):
             raise ValueError(f"{name}={number!r}: expected a finite number above 0.")
 
 
+def check_beam(beam_size, length_penalty, n_best=None):
+    """Raise ValueError unless a beam search can be done with these."""
+    check_counts(beam_size=beam_size)
+    if not isinstance(length_penalty, Real) or not 0 <= length_penalty < math.inf:
+        raise ValueError(f"length_penalty={length_penalty!r}: expected a number of at least 0, such as 0.6.")
+    if n_best is not None:
+        check_counts(n_best=n_best)
+        if n_best > beam_size:
+            raise ValueError(
+                f"n_best={n_best} of beam_size={beam_size}: so many are not kept. Use a larger beam_size."
+            )
+
+
+def check_sampling(temperature, top_k, top_p):
+    """Raise ValueError unless tokens can be drawn with these."""
+    check_positive(temperature=temperature, top_p=top_p)
+    if top_k is not None:
+        check_counts(top_k=top_k)
+    if top_p > 1:
+        raise ValueError(f"top_p={top_p!r}: expected a probability above 0 and at most 1.")
+
+
+def check_logits(logits):
+    """Raise ValueError when a model's logits are not numbers."""
+    if logits.isnan().any():
+        raise ValueError("the model's logits are NaN: its weights are damaged. Load it again.")
+
+
 def check_shares(**shares):
     """Raise ValueError unless each is a number from 0 to below 1."""
     for name, share in shares.items():
@@ -149,13 +179,130 @@ def check_sizes(
         )
 
 
+def check_pairs(pairs):
+    """The pairs as a list. Raises TypeError unless each is a tuple or list of two, with a length each."""
+    pairs = list(pairs)
+    for pair in pairs:
+        if (
+            not isinstance(pair, tuple | list)
+            or len(pair) != 2
+            or not all(isinstance(s, Sized) for s in pair)
+        ):
+            raise TypeError(
+                f"{repr(pair)[:60]} is no pair: expected (source, target), two texts or two lists of ids."
+            )
+    return pairs
+
+
+def check_rows(rows):
+    """Rows of token ids as a list of lists. Raises TypeError or ValueError unless they are whole numbers."""
+    rows = [[*row] for row in rows]
+    if not rows:
+        raise ValueError("no rows of token ids: pass a list of at least one.")
+    for kind in set(map(type, chain.from_iterable(rows))):
+        if kind is bool or not issubclass(kind, Integral):
+            raise TypeError(
+                f"a row of token ids holds {kind.__name__}, expected whole numbers. encode_pairs makes them "
+                "of texts, tolist() of tensors."
+            )
+    return rows
+
+
+def check_seed(seed):
+    """The seed as an int, or None. Raises ValueError if it is neither."""
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral)):
+        raise ValueError(f"seed={seed!r}: expected a whole number, or None.")
+    return None if seed is None else int(seed)
+
+
+def check_batches(batches):
+    """Raise TypeError for a single batch in the place of a list of batches."""
+    if hasattr(batches, "labels"):
+        raise TypeError("this is a single Batch, expected a list of batches. Write [batch].")
+
+
+def check_batch(model, batch):
+    """Raise as `check_ids` unless a `Transformer` can read a batch and predict its labels."""
+    for ids, table in zip(batch, (model.src_embedding, model.tgt_embedding, model.output), strict=True):
+        check_ids(ids, len(table.weight), model.max_len)
+
+
+def check_labels(logits, labels, pad_id):
+    """Raise ValueError unless logits `(B, T, V)` fit labels `(B, T)`, of which some are not padding."""
+    if logits.dim() != 3 or labels.shape != logits.shape[:2]:
+        raise ValueError(
+            f"logits of shape {tuple(logits.shape)} and labels of shape {tuple(labels.shape)} do not fit: "
+            "expected (B, T, V) and (B, T)."
+        )
+    if (labels == pad_id).all():
+        raise ValueError(f"all labels are padding, id {pad_id}: there is nothing to predict. Leave them out.")
+    low, high, vocab_size = int(labels.min()), int(labels.max()), logits.shape[2]
+    if low < 0 or high >= vocab_size:
+        raise ValueError(
+            f"label {low if low < 0 else high} is outside the vocabulary of {vocab_size} ids. Padding is "
+            f"{pad_id} here, not -100 as in PyTorch."
+        )
+
+
+def check_weights(model, way_out="Build or load it again."):
+    """Raise FloatingPointError unless all weights are finite."""
+    for name, weight in model.named_parameters():
+        if not weight.isfinite().all():
+            raise FloatingPointError(f"the model's {name} holds NaN or infinity. {way_out}")
+
+
+def check_trainable(model):
+    """Raise ValueError or FloatingPointError unless the weights of a model can be trained."""
+    kinds = {p.dtype for p in model.parameters()} - {torch.float32, torch.float64, torch.bfloat16}
+    if kinds:
+        raise ValueError(
+            f"weights in {kinds.pop()} do not survive a training: call model.float(). With a config of "
+            "bfloat16=True it is the faster way."
+        )
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError("no weight of the model asks for a gradient: call model.requires_grad_(True).")
+    check_weights(model)
+
+
+def check_texts(texts):
+    """The texts as a list. Raises TypeError or ValueError unless each is a str that UTF-8 can hold."""
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        kind = "one string" if isinstance(texts, str) else type(texts).__name__
+        raise TypeError(f"{repr(texts)[:40]} is {kind}, expected a list of texts. Write [text].")
+    texts = list(texts)
+    for text in texts:
+        if not isinstance(text, str):
+            raise TypeError(f"{repr(text)[:40]} among the texts is {type(text).__name__}, expected str.")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{text[:40]!r} holds half a character ({error.reason}). Read the file with the encoding "
+                'that it was written in, or write text.encode(errors="replace").decode().'
+            ) from error
+    return texts
+
+
+def check_tokenizer(tokenizer, vocab_size=None):
+    """Raise ValueError when a tokeniser pads or cuts, or has not the `vocab_size` of the model."""
+    for name in ("padding", "truncation"):
+        if getattr(tokenizer, name, None):
+            raise ValueError(f"the tokeniser has {name} switched on: call tokenizer.no_{name}().")
+    if vocab_size not in (None, tokenizer.get_vocab_size()):
+        raise ValueError(
+            f"the tokeniser has {tokenizer.get_vocab_size()} subwords, the model knows {vocab_size}. "
+            "Use the tokeniser that the model was trained with."
+        )
+
+
 DEVICES = ["auto", "cpu", "cuda", "mps"]
 
 
 def choose_device(name):
     """The device of that name; "auto" takes cuda, else mps, else cpu. Raises ValueError if it is not here."""
-    here = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
-    if name not in ("auto", *here):
+    cuda = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    here = cuda * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
+    if name not in ("auto", "meta", *here):  # "meta" holds shapes without numbers
         raise ValueError(f"device {name}: PyTorch finds none on this machine, only {', '.join(here)}.")
     return here[0] if name == "auto" else name
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from helpers.checkpoints import load_model
+from helpers.checkpoints import load_model, write_file
 from helpers.data import bucketed_batches, encode_pairs
 from helpers.decoding import translate_batch
 from helpers.training import evaluate
@@ -110,7 +110,7 @@ def machine(device):
 def write_card(folder, card):
     """`card.json` for programs and `CARD.md` for people."""
     folder = Path(folder)
-    (folder / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_file(folder / "card.json", (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
     bar = "\\|"  # in a table a bare | would end the cell
     rows = "\n".join(
         f"| {name} | {value['score']:.2f} | `{value['signature'].replace('|', bar)}` |"
@@ -133,8 +133,7 @@ def write_card(folder, card):
         "Moses-tokenised text: hold it beside numbers for the published `lc.norm.tok` files. "
         f"{card['scores']['exact_match']:.1%} of the sentences equal the reference."
     )
-    (folder / "CARD.md").write_text(
-        f"""# {source} to {target} Transformer
+    text = f"""# {source} to {target} Transformer
 
 Written by `helpers.train` at the end of the run; the same numbers are in `card.json`.
 
@@ -150,6 +149,5 @@ Written by `helpers.train` at the end of the run; the same numbers are in `card.
 {rows}
 
 {scores}
-""",
-        encoding="utf-8",
-    )
+"""
+    write_file(folder / "CARD.md", text.encode())

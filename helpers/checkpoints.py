@@ -7,6 +7,7 @@ import inspect
 import json
 import os
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -20,8 +21,8 @@ UNREADABLE = json.JSONDecodeError, UnicodeDecodeError
 LONGEST = 2**17  # the table of positions is not stored, so no tensor in the file bounds it
 
 
-def write_tensors(path, tensors, about):
-    """Write named tensors and JSON-able `about` to `path`: first beside it, then in one step in its place.
+def write_file(path, content):
+    """Write bytes to `path`: first beside it, then in one step in its place.
 
     Raises:
         OSError: the folder cannot be written; what was at `path` before is untouched.
@@ -30,13 +31,12 @@ def write_tensors(path, tensors, about):
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = save({name: t.contiguous() for name, t in tensors.items()}, {"about": json.dumps(about)})
         with open(part, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         try:
             part.unlink(missing_ok=True)
         except OSError:
@@ -44,6 +44,12 @@ def write_tensors(path, tensors, about):
         raise OSError(
             f"cannot write {path} ({error}). Free some space or choose a folder you may write to."
         ) from error
+
+
+def write_tensors(path, tensors, about):
+    """Write named tensors and JSON-able `about` to `path`, as `write_file` does."""
+    text = json.dumps(about, default=lambda number: number.item())  # numbers may be NumPy's
+    write_file(path, save({name: t.contiguous() for name, t in tensors.items()}, {"about": text}))
 
 
 def read_tensors(path):
@@ -73,9 +79,44 @@ def understood(path):
         ) from error
 
 
+def describe(model):
+    """The class and the plain attributes of each part of a model, by name."""
+    return {
+        f"{name}.{key}".lstrip("."): value
+        for name, module in model.named_modules()
+        for key, value in {"class": type(module).__name__, **vars(module)}.items()
+        if isinstance(value, str | Real) and key != "training" and key[0] != "_"
+    }
+
+
 def save_model(path, model, sizes, dtype=torch.float16):
-    """Write a `Transformer`'s parameters in `dtype`, and the `sizes` (keyword arguments) to rebuild it."""
+    """Write a `Transformer`'s parameters in `dtype`, and the `sizes` (keyword arguments) to rebuild it.
+
+    Raises:
+        TypeError, ValueError: `load_model` would not give this model back: other sizes, a `dtype` that is not
+            floating or too narrow for a weight. What was at `path` before is untouched.
+        OSError: as `write_tensors`.
+    """
+    with torch.device("meta"):
+        rebuilt = Transformer(**complete(sizes))
+    (right, names), (own, own_names) = (
+        (describe(m), list(dict(m.named_parameters()))) for m in (rebuilt, model)
+    )
+    wrong = [key for key in right | own if right.get(key) != own.get(key)]
+    if wrong or names != own_names:
+        what = f"{wrong[0]}={right.get(wrong[0])}, it has {own.get(wrong[0])}" if wrong else "other ties"
+        raise ValueError(f"the sizes do not describe the model: {what}. Pass those that it was built with.")
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ValueError(
+            f"dtype={dtype!r}: expected a floating type, such as torch.float16 or torch.float32."
+        )
     tensors = {name: p.detach().to(dtype) for name, p in model.named_parameters()}
+    for name, tensor in tensors.items():
+        if not tensor.float().isfinite().all():
+            raise ValueError(
+                f"{name} holds NaN, infinity or a number too large for {dtype}. Pass dtype=torch.float32, or "
+                "load an undamaged model."
+            )
     write_tensors(path, tensors, {"sizes": sizes})
 
 
@@ -90,7 +131,7 @@ def load_model(path):
     sizes = {"joint_vocabulary": "tgt_embedding.weight" not in tensors, **sizes}  # for files that do not say
     try:
         full, stored = complete(sizes), sum(t.numel() for t in tensors.values())
-        if count_weights(full) > stored or full["n_layers"] > len(tensors) or full["max_len"] > LONGEST:
+        if count_weights(full) > stored or full["n_layers"] > len(tensors):
             raise ValueError(f"{stored:,} weights in {len(tensors)} tensors for {full}")
         model = Transformer(**sizes)
     except (TypeError, ValueError) as error:
@@ -108,6 +149,8 @@ def complete(sizes):
     check_sizes(**bound.arguments)
     check_heads(bound.arguments["d_model"], bound.arguments["n_heads"])
     check_even(bound.arguments["d_model"])
+    if bound.arguments["max_len"] > LONGEST:
+        raise ValueError(f"max_len={bound.arguments['max_len']}: a file holds models of {LONGEST} at most.")
     return bound.arguments
 
 

@@ -159,6 +159,8 @@ def verdict(check, model, src, tgt):
 
 def _confirm(check, model, src, tgt, pad_id, atol):
     """Raise what `check(run, src, tgt)` complains of, unless a model in double precision is free of it."""
+    if not callable(model):
+        raise TypeError(f"the model is {type(model).__name__}: pass what is called as (src, tgt).")
     _refuse(src, tgt, pad_id, atol)
     complaint = _complaint(check, model, src, tgt, pad_id, atol)
     if complaint and (twin := _in_double(model)):
@@ -243,6 +245,8 @@ class _Run:
                 f"{self.name} check: outputs {shape} for a target {tuple(tgt.shape)}, expected (B, T, V). "
                 "Likely mistake: batch_first=True is missing, or the outputs are transposed."
             )
+        if not logits.is_floating_point() or not logits.numel():
+            raise ValueError(f"outputs are {logits.dtype} of shape {tuple(logits.shape)}, expected scores.")
         self.worked = True
         return logits
 

@@ -10,7 +10,15 @@ from typing import NamedTuple
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from helpers.arguments import check_counts
+from helpers.arguments import (
+    check_batches,
+    check_counts,
+    check_pairs,
+    check_rows,
+    check_seed,
+    check_texts,
+    check_tokenizer,
+)
 
 PAD_ID, BOS_ID, EOS_ID, UNK_ID = 0, 1, 2, 3
 SPECIAL_TOKENS = ["<pad>", "<s>", "</s>", "<unk>"]
@@ -26,10 +34,11 @@ def train_tokenizer(sentences, vocab_size):
     `<unk>`. Ids 0 to 3 are `<pad>`, `<s>`, `</s>` and `<unk>`; no text is encoded to the first three.
 
     Raises:
+        TypeError: one string, or sentences that are not strings.
         ValueError: no sentences, or a vocabulary too small for the characters in them.
     """
     check_counts(vocab_size=vocab_size)
-    sentences = list(sentences)
+    sentences = check_texts(sentences)
     if not sentences:
         raise ValueError("no sentences to learn subwords from: pass the training side of a corpus.")
     characters = len(set("".join(sentences)))
@@ -54,9 +63,11 @@ def train_tokenizer(sentences, vocab_size):
 
 
 def encode_pairs(pairs, tokenizer):
-    """Pairs of sentences to pairs of id lists, without special ids."""
-    german, english = zip(*pairs, strict=True) if pairs else ((), ())
-    sides = [[e.ids for e in tokenizer.encode_batch(list(side))] for side in (german, english)]
+    """Pairs of sentences, or `SentencePair`s of the grammar, to pairs of id lists, without special ids."""
+    check_tokenizer(tokenizer)
+    pairs = check_pairs((p.german, p.english) if hasattr(p, "german") else p for p in pairs)
+    sides = [check_texts(pair[side] for pair in pairs) for side in (0, 1)]
+    sides = [[e.ids for e in tokenizer.encode_batch(side)] for side in sides]
     return list(zip(*sides, strict=True))
 
 
@@ -80,13 +91,20 @@ class Batch(NamedTuple):
 
 
 def pad(rows):
-    """Lists of ids to one tensor `(B, L)`, shorter rows filled up with `PAD_ID`."""
+    """Lists of ids to one tensor `(B, L)`, shorter rows filled up with `PAD_ID`.
+
+    Raises:
+        TypeError: ids that are not whole numbers.
+        ValueError: no lists.
+    """
+    rows = check_rows(rows)
     length = max(map(len, rows))
     return torch.tensor([[*row, *[PAD_ID] * (length - len(row))] for row in rows], dtype=torch.long)
 
 
 def make_batch(encoded):
-    """Encoded pairs to one `Batch`. Raises ValueError when there are none."""
+    """Encoded pairs to one `Batch`. Raises ValueError when there are none, TypeError as `pad`."""
+    encoded = check_pairs(encoded)
     if not encoded:
         raise ValueError("an empty batch: pass at least one encoded pair.")
     src = pad([[*source, EOS_ID] for source, _ in encoded])
@@ -101,9 +119,11 @@ def bucketed_batches(encoded, max_tokens, seed=None):
     `seed=None` keeps the batches in order of length; a seed shuffles pairs of equal length and the batches.
 
     Raises:
+        TypeError: what is no pair of lists of whole numbers.
         ValueError: a pair longer than `max_tokens`.
     """
     check_counts(max_tokens=max_tokens)
+    encoded, seed = check_pairs(encoded), check_seed(seed)
     chance = random.Random(seed)
     order = list(range(len(encoded)))
     if seed is not None:
@@ -133,5 +153,8 @@ def bucketed_batches(encoded, max_tokens, seed=None):
 
 def padding_share(batches):
     """The share of padding among all ids of `src` and `labels`, from 0 to 1."""
+    check_batches(batches)
     ids = [t for batch in batches for t in (batch.src, batch.labels)]
+    if not ids:
+        raise ValueError("no batches to look at: pass a list of at least one.")
     return sum(int((t == PAD_ID).sum()) for t in ids) / sum(t.numel() for t in ids)

@@ -533,6 +533,11 @@ def grammar_corpus(n_train: int, n_test: int, seed: int = 0) -> tuple[list[Sente
     for name, number in (("n_train", n_train), ("n_test", n_test)):
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 50_000:
             raise ValueError(f"{name} is {number!r}; choose a whole number from 1 to 50,000.")
+    if n_test > 5 * n_train:  # the search for sentences of known words would go on for minutes
+        raise ValueError(
+            f"n_train = {n_train} sentences teach too few words for n_test = {n_test}; choose a larger "
+            f"n_train or a smaller n_test, up to {5 * n_train}."
+        )
     held_out, author = held_out_combinations(seed), _Author(random.Random(seed))
     train, test = {}, {}
     while len(train) < n_train:

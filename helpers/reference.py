@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from helpers.arguments import check_ids
+from helpers.checkpoints import describe
 from helpers.model import AddAndNorm, MultiHeadAttention, PositionalEncoding, Transformer, causal_mask
 
 # Names of parts, ours and theirs. Query, key and value, which they keep in one matrix, are joined apart.
@@ -94,19 +95,22 @@ def to_torch(model):
     _the_same("eps of the norms", [1e-5] + [part.norm.eps for part in wraps])
     _the_same("dropout", [part.p for part in model.modules() if isinstance(part, nn.Dropout)])
     _the_same("scale of the embeddings", [math.sqrt(model.tgt_embedding.embedding_dim), model.scale])
+    sizes = {
+        "src_vocab_size": model.src_embedding.num_embeddings,
+        "tgt_vocab_size": model.tgt_embedding.num_embeddings,
+        "d_model": model.tgt_embedding.embedding_dim,
+        "n_heads": attentions[0].n_heads,
+        "d_ff": model.encoder.layers[0].feed_forward.widen.out_features,
+        "n_layers": len(model.encoder.layers),
+        "dropout": model.positions.dropout.p,
+        "norm_first": wraps[0].norm_first,
+        "max_len": model.max_len,
+        "pad_id": model.pad_id,
+    }
+    with torch.device("meta"):
+        _the_same_parts(describe(Transformer(**sizes)), model)
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are overwritten
-        module = TorchTransformer(
-            model.src_embedding.num_embeddings,
-            model.tgt_embedding.num_embeddings,
-            d_model=model.tgt_embedding.embedding_dim,
-            n_heads=attentions[0].n_heads,
-            d_ff=model.encoder.layers[0].feed_forward.widen.out_features,
-            n_layers=len(model.encoder.layers),
-            dropout=model.positions.dropout.p,
-            norm_first=wraps[0].norm_first,
-            max_len=model.max_len,
-            pad_id=model.pad_id,
-        )
+        module = TorchTransformer(**sizes)
     module.table = model.positions.table.clone()
     return _filled(module, model, _their_state)
 
@@ -156,6 +160,20 @@ def _the_same(what, values):
         raise ValueError(
             f"{what}: {sorted(set(values), key=str)} in one model. The two sides correspond only where all "
             "layers agree with each other and with the paper's model. Build a new model and load the weights."
+        )
+
+
+def _the_same_parts(parts, model):
+    """Raise ValueError when a part of a model was exchanged, patched or hooked."""
+    own = {**describe(model), "class": parts["class"]}
+    changed = [name for name in parts | own if parts.get(name) != own.get(name)]
+    for name, part in model.named_modules():
+        if part._forward_hooks or part._forward_pre_hooks or any(map(callable, vars(part).values())):
+            changed.append(f"{name}.forward".lstrip("."))
+    if changed:
+        raise ValueError(
+            f"{changed[0]} is not that of the paper's model: a part was exchanged, patched or hooked. Build "
+            "a new model and load the weights."
         )
 
 

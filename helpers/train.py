@@ -19,7 +19,7 @@ import torch
 
 from helpers.arguments import DEVICES, choose_device, one_line
 from helpers.card import make_card, write_card
-from helpers.checkpoints import complete, count_weights, save_model
+from helpers.checkpoints import complete, count_weights, save_model, write_file
 from helpers.data import encode_pairs, train_tokenizer
 from helpers.model import Transformer
 from helpers.multi30k import multi30k
@@ -31,6 +31,7 @@ EXAMPLE = """example:
   {0} -m helpers.train --data multi30k --direction de-en --epochs 24 --out my-translator --resume
 """
 
+WRITTEN = ["model.safetensors", "tokenizer.json", "card.json", "CARD.md", "checkpoint.safetensors"]
 MOST_WEIGHTS = 10**9  # with gradients and Adam's moments 16 GB
 
 SETTINGS = {  # name: what it is, default for multi30k (as the shipped translator) and grammar (notebook 13)
@@ -105,15 +106,18 @@ def main(arguments=None):
 
 def check_folder(folder, resume):
     """Raise ValueError or FileExistsError where a training would lose what is in the folder."""
-    if not folder:
+    if not folder.strip():
         raise ValueError("--out is empty. Name a folder, for example --out my-model.")
-    out = Path(folder).resolve()
+    out = Path(folder).expanduser().resolve()
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"{folder} is a file. Name a folder, for example --out my-model.")
     if SHIPPED.resolve() in (out, *out.parents):
         raise ValueError(f"{folder} holds the translator of the series. Choose another folder.")
-    begun, finished = (out / "checkpoint.safetensors").exists(), (out / "model.safetensors").exists()
-    if finished and not begun:
+    begun = (out / "checkpoint.safetensors").is_file()
+    there = [name for name in WRITTEN if (out / name).exists() or (out / name).is_symlink()]
+    if there and not begun:
         raise FileExistsError(
-            f"{folder} holds a finished model and no checkpoint to go on from. Choose another folder."
+            f"{folder} holds {there[0]} and no checkpoint to go on from. Choose another folder."
         )
     if begun and not resume:
         raise FileExistsError(
@@ -135,7 +139,7 @@ def run(args):
             "Choose a smaller vocab-size, d-model, d-ff or n-layers."
         )
     check_folder(args.out, args.resume)
-    out = Path(args.out)
+    out = Path(args.out).expanduser()
     out.mkdir(parents=True, exist_ok=True)
     pairs, valid, test = load_splits(args.data, args.direction)
     tokenizer = train_tokenizer((s for pair in pairs for s in pair), args.vocab_size)
@@ -155,8 +159,7 @@ def run(args):
         checkpoint=out / "checkpoint.safetensors", resume=args.resume, on_epoch=report,
         device=args.device,
     )  # fmt: skip
-    tokenizer.save(str(out / "tokenizer.json.part"))
-    os.replace(out / "tokenizer.json.part", out / "tokenizer.json")
+    write_file(out / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
     save_model(out / "model.safetensors", model, sizes)
     card = make_card(args, out, sizes, history, len(pairs), valid, test)
     write_card(out, card)

@@ -12,10 +12,25 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from helpers.arguments import check_counts, check_flags, check_pad_id, check_positive, check_shares
-from helpers.checkpoints import copy_parameters, read_tensors, understood, write_tensors
+from helpers import fast
+from helpers.arguments import (
+    check_batch,
+    check_batches,
+    check_counts,
+    check_flags,
+    check_labels,
+    check_logits,
+    check_pad_id,
+    check_pairs,
+    check_positive,
+    check_shares,
+    check_trainable,
+    check_weights,
+    choose_device,
+)
+from helpers.checkpoints import copy_parameters, describe, read_tensors, understood, write_tensors
 from helpers.data import PAD_ID, bucketed_batches
-from helpers.model import eval_mode
+from helpers.model import Transformer, eval_mode
 from helpers.setup import progress
 
 
@@ -44,6 +59,9 @@ class TrainingConfig:
                 f"average_last={self.average_last} epochs cannot be averaged in a training of {self.epochs}. "
                 "Choose a smaller number, or 0 for no average."
             )
+        for name, value in vars(self).items():
+            if hasattr(value, "item"):  # a NumPy number would go on with its own arithmetic
+                object.__setattr__(self, name, value.item())
 
 
 @dataclass
@@ -59,6 +77,9 @@ class History:
     seconds: float = 0.0
 
 
+WAY_OUT = "Start again with a lower peak_lr or a longer warm-up, and without this checkpoint."
+
+
 def learning_rate(step, config):
     """Linear warm-up to `peak_lr`, then falling with 1 / sqrt(step) (equation 3, scaled to its peak).
 
@@ -68,9 +89,16 @@ def learning_rate(step, config):
 
 
 def token_loss(logits, labels, label_smoothing=0.0):
-    """Mean cross-entropy of logits `(B, T, V)` over the labels `(B, T)` that are not padding."""
+    """Mean cross-entropy of logits `(B, T, V)` over the labels `(B, T)` that are not padding.
+
+    Raises:
+        ValueError: shapes that do not fit, a label outside the vocabulary, or nothing but padding.
+    """
+    check_labels(logits, labels, PAD_ID)
+    check_shares(label_smoothing=label_smoothing)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # from bfloat16
     return nn.functional.cross_entropy(
-        logits.float().flatten(0, 1), labels.flatten(), ignore_index=PAD_ID, label_smoothing=label_smoothing
+        logits.flatten(0, 1), labels.flatten(), ignore_index=PAD_ID, label_smoothing=label_smoothing
     )
 
 
@@ -78,18 +106,23 @@ def evaluate(model, batches):
     """Mean cross-entropy in nats per token over `batches`, in eval mode; the mode is left as it was.
 
     Raises:
-        ValueError: no batches.
+        TypeError: a single batch.
+        ValueError: no batches, nothing but padding in them, or a model whose weights are damaged.
     """
+    check_batches(batches)
+    check_pad_id(model, PAD_ID)
     device, total, count = next(model.parameters()).device, 0.0, 0
     with eval_mode(model):
         for batch in batches:
-            src, tgt_in, labels = batch.to(device)
-            loss = token_loss(model(src, tgt_in), labels).item()
-            tokens = (labels != PAD_ID).sum().item()
-            total += loss * tokens
-            count += tokens
+            tokens = int((batch.labels != PAD_ID).sum())
+            if tokens:
+                src, tgt_in, labels = batch.to(device)
+                loss = token_loss(model(src, tgt_in), labels)
+                check_logits(loss)
+                total += loss.item() * tokens
+                count += tokens
     if not count:
-        raise ValueError("no batches to evaluate: pass a list of at least one.")
+        raise ValueError("no batches to evaluate: pass a list of at least one, with more than padding in it.")
     return total / count
 
 
@@ -105,23 +138,36 @@ def train(
         resume: go on from `checkpoint` if it exists; the result is the same as without the interruption.
             `epochs` may change between the two, as long as no weights have been averaged yet.
         on_epoch: called with `(epoch, history)` after each epoch.
-        device: the model moves there and stays there; without one it is trained where it is. On the device
-            on which it began, a training resumes exactly.
+        device: the model moves there and stays there ("auto" is the fastest); without one it is trained where
+            it is. On the device on which it began, a training resumes exactly.
 
     Raises:
-        ValueError: no pairs, `resume` without a checkpoint, a damaged one, or one of another training.
+        TypeError: another config than a `TrainingConfig`, or what is no pair of lists of ids.
+        ValueError: no pairs, one that the model cannot read, weights that cannot be trained, `resume`
+            without a checkpoint, a damaged one, or one of another training.
         FileExistsError: the checkpoint exists and `resume` is False.
-        FloatingPointError: the loss is no longer a number.
+        FloatingPointError: the loss or a weight is no longer a number.
     """
+    if not isinstance(config, TrainingConfig):
+        kind = type(config).__name__
+        raise TypeError(
+            f"config is {kind}, expected a TrainingConfig. Of a dict make TrainingConfig(**config)."
+        )
+    encoded, valid = check_pairs(encoded), check_pairs(valid or ())
     if not encoded:
         raise ValueError("no pairs to train on: pass a list of encoded pairs.")
     check_counts(save_every=save_every)
     check_pad_id(model, PAD_ID)
+    check_trainable(model)
+    for batch in bucketed_batches(encoded + valid, config.max_tokens):
+        if isinstance(model, Transformer):
+            check_batch(model, batch)
     if resume and not checkpoint:
         raise ValueError("resume=True without a checkpoint: pass the file to go on from.")
     exists = checkpoint and Path(checkpoint).exists()
     if exists and not resume:
         raise FileExistsError(f"{checkpoint} exists. Pass resume=True to go on from it, or delete it.")
+    device = choose_device(device) if isinstance(device, str) else device
     run = Run(model.to(device), config, fingerprint(model, encoded) if checkpoint else None)
     torch.manual_seed(config.seed)
     if exists:
@@ -151,13 +197,11 @@ def train(
 
 
 def fingerprint(model, encoded):
-    """What a training must find again to go on: the sizes of the model by name, and a hash of the pairs."""
-    task = {"sentences": hashlib.sha256(repr(encoded).encode()).hexdigest()[:16]}
-    for name, module in model.named_modules():
-        for key, value in {"class": type(module).__name__, **vars(module)}.items():
-            if isinstance(value, (bool, int, float, str)) and key != "training":
-                task[f"{name}.{key}".lstrip(".")] = value
-    return task
+    """What a training must find again to go on: the model's sizes and types by name, a hash of the pairs."""
+    plain = [tuple([int(i) for i in side] for side in pair) for pair in encoded]
+    sentences = hashlib.sha256(repr(plain).encode()).hexdigest()[:16]
+    types = {f"{name}.dtype": str(p.dtype) for name, p in model.named_parameters()}
+    return {"sentences": sentences, **describe(model), **types}
 
 
 def random_states(device):
@@ -189,9 +233,13 @@ class Run:
             group["lr"] = rate
         src, tgt_in, labels = batch.to(self.device)
         self.model.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16):
-            logits = self.model(src, tgt_in)  # (B, T, V)
-            loss = token_loss(logits, labels, config.label_smoothing)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16), fast.Kernels():
+            if fast.suits(self.model):
+                loss, right = fast.token_loss(self.model, src, tgt_in, labels, config.label_smoothing)
+            else:
+                logits = self.model(src, tgt_in)  # (B, T, V)
+                loss = token_loss(logits, labels, config.label_smoothing)
+                right = ((logits.argmax(-1) == labels) & (labels != PAD_ID)).sum()
         self.optimizer.zero_grad()
         loss.backward()
         length = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
@@ -206,13 +254,12 @@ class Run:
         history.step.append(len(history.step) + 1)
         history.loss.append(loss.item())
         history.learning_rate.append(rate)
-        real = labels != PAD_ID
-        right = (logits.argmax(-1) == labels) & real
-        history.accuracy.append(right.sum().item() / real.sum().item())
+        history.accuracy.append((right / (labels != PAD_ID).sum()).item())
         history.seconds += time.perf_counter() - started
 
     def end_epoch(self, valid_batches):
         """Count the epoch, add to the average of the last weights, measure the loss on unseen pairs."""
+        check_weights(self.model, WAY_OUT)
         self.epoch, self.position = self.epoch + 1, 0
         if self.epoch > self.config.epochs - self.config.average_last:
             self.averaged += 1
@@ -230,6 +277,7 @@ class Run:
 
     def save(self, path):
         """Write everything to one file; the old file stays whole until the new one is."""
+        check_weights(self.model, WAY_OUT)
         parameters = dict(self.model.named_parameters())
         tensors = {f"model.{name}": p.detach() for name, p in parameters.items()}
         tensors |= {f"average.{name}": t for name, t in self.average.items()}
@@ -267,13 +315,27 @@ class Run:
             part, _, name = name.removeprefix("optimizer.").partition(".")
             if part in parts:
                 parts[part][name] = tensor
+        history = History(**about["history"])
+        sizes, average, first, second = (
+            {name: tensor.shape for name, tensor in parts[part].items()}
+            for part in ("model", "average", "exp_avg", "exp_avg_sq")
+        )
+        if not (
+            all(type(about[name]) is int and about[name] >= 0 for name in ("epoch", "position", "averaged"))
+            and len(history.step) == len(history.loss) == len(history.learning_rate) == len(history.accuracy)
+            and len(history.epoch_step) == about["epoch"]
+            and average == (sizes if about["averaged"] else {})
+            and first == second and first.keys() == parts["step"].keys() and first.items() <= sizes.items()
+            and (first or not history.step)
+        ):  # fmt: skip
+            raise TypeError("counts, history, average and moments do not belong together")
         copy_parameters(self.model, parts["model"], path)
         self.average = {name: t.to(self.device) for name, t in parts["average"].items()}
         for name, p in self.model.named_parameters():
             if name in parts["step"]:  # Adam keeps nothing for a parameter that has had no gradient
                 moments = {key: parts[key][name].to(self.device) for key in ("exp_avg", "exp_avg_sq")}
                 self.optimizer.state[p] = {"step": parts["step"][name]} | moments
-        self.history = History(**about["history"])
+        self.history = history
         self.epoch, self.position, self.averaged = about["epoch"], about["position"], about["averaged"]
         for name, (_, put) in random_states(self.device).items():
             if name in tensors:  # a checkpoint of another device has no state for this one

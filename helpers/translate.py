@@ -5,25 +5,35 @@ import os
 import re
 import shutil
 import sys
-from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers.setup import progress, run_command, start_command
+from helpers.setup import run_command, start_command
 
 if __name__ == "__main__":
     start_command()
 
 from tokenizers import Tokenizer
 
-from helpers.arguments import DEVICES, choose_device, one_line
+from helpers import fast
+from helpers.arguments import (
+    DEVICES,
+    check_beam,
+    check_counts,
+    check_pad_id,
+    check_texts,
+    choose_device,
+    one_line,
+)
 from helpers.checkpoints import load_model
 from helpers.data import PAD_ID, SPECIAL_TOKENS, UNK_ID
 from helpers.decoding import translate_batch
 from helpers.model import Transformer
 
 SHIPPED = Path(__file__).parent / "translator"
+BEAM_SIZE, LENGTH_PENALTY = 4, 1.0  # chosen on the validation captions
 
 # Between sentences: after . ! or ?, before a capital letter, but not in "am 3. Mai" or "Dr. Weiss".
 SENTENCE_END = re.compile(
@@ -38,24 +48,39 @@ The shipped model knows image captions: short sentences about people, animals an
 """
 
 
+def join_sentences(answers):
+    """The translations of a text's sentences as one; of lists of (text, score) the best combinations."""
+    if not any(isinstance(answer, list) for answer in answers):
+        return " ".join(answers)
+    best = [("", 0.0)]
+    for pairs in answers:
+        both = [(f"{a} {b}".strip(), x + y) for a, x in best for b, y in (pairs or [("", 0.0)])]
+        best = sorted(both, key=lambda pair: -pair[1])[: max(len(best), len(pairs))]
+    return best
+
+
 class Translator(NamedTuple):
     """A model and its tokeniser; `translate` takes a list of texts and returns a list of translations."""
 
     model: Transformer
     tokenizer: Tokenizer
 
-    def translate(self, texts):
+    def translate(self, texts, decode=fast.greedy_decode, batch_size=64):
         """One translation per text, in order; an empty text stays empty, several sentences stay one text.
+
+        Args:
+            decode: called as `(model, src)`; where it gives the n best, so does this: for each text a list of
+                pairs (text, score), the scores of its sentences added.
 
         Raises:
             ValueError: a sentence of more tokens than the model can read.
             TypeError: a string instead of a list of strings.
         """
-        if isinstance(texts, str):
-            raise TypeError(f"{texts[:40]!r} is one string, expected a list of texts. Write [text].")
+        texts = check_texts(texts)
         parts = [SENTENCE_END.split(text.strip()) for text in texts]
-        answers = iter(translate_batch(self.model, self.tokenizer, [p for text in parts for p in text]))
-        return [" ".join(next(answers) for _ in text) for text in parts]
+        sentences = [sentence for text in parts for sentence in text]
+        answers = iter(translate_batch(self.model, self.tokenizer, sentences, batch_size, decode))
+        return [join_sentences([next(answers) for _ in text]) for text in parts]
 
     def is_foreign(self, text):
         """Whether more of its characters are unknown to the vocabulary than letters and digits are known."""
@@ -72,6 +97,8 @@ def load_translator(folder=SHIPPED):
         ValueError: one of the files is damaged, or they do not belong together.
     """
     path = Path(folder, "tokenizer.json")
+    if Path(folder).is_file():
+        raise ValueError(f"{folder} is a file. Name the folder with model.safetensors and tokenizer.json.")
     model = load_model(Path(folder, "model.safetensors"))
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}: a model needs the tokeniser it was trained with.")
@@ -87,10 +114,11 @@ def load_translator(folder=SHIPPED):
     ids = tokenizer.get_vocab()
     sizes = {len(ids), model.src_embedding.num_embeddings, model.tgt_embedding.num_embeddings}
     special = [ids.get(token) for token in SPECIAL_TOKENS]
-    if len(sizes) > 1 or max(ids.values()) >= len(ids) or special != [0, 1, 2, 3] or model.pad_id != PAD_ID:
+    check_pad_id(model, PAD_ID)
+    if len(sizes) > 1 or max(ids.values()) >= len(ids) or special != [0, 1, 2, 3]:
         raise ValueError(
-            f"{path} is not the tokeniser of this model: it has {len(ids)} subwords, the model "
-            f"{model.src_embedding.num_embeddings}. Fetch or train both again."
+            f"{path} is not the tokeniser of this model: it has {len(ids)} subwords with ids up to "
+            f"{max(ids.values())}, the model {model.src_embedding.num_embeddings}. Fetch or train both again."
         )
     tokenizer.encode_special_tokens = True  # "</s>" in a text is text
     return Translator(model, tokenizer)
@@ -120,6 +148,17 @@ def build_parser():
         "--model", metavar="FOLDER", default=SHIPPED,
         help="a folder that helpers.train has written (default: the model of the series)",
     )  # fmt: skip
+    parser.add_argument("--greedy", action="store_true", help="word by word: faster, a little worse")
+    parser.add_argument(
+        "--beam", type=int, metavar="N", default=BEAM_SIZE,
+        help="keep the N likeliest beginnings (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--n-best", type=int, metavar="N", help="print the N best: line number, score and translation"
+    )
+    parser.add_argument(
+        "--batch-size", type=int, metavar="N", default=64, help="sentences at a time (default: %(default)s)"
+    )
     parser.add_argument("--device", choices=DEVICES, default="auto", help="default: the fastest there is")
     return parser
 
@@ -134,8 +173,11 @@ def read_lines(args):
     if args.sentence:
         yield " ".join(args.sentence).encode("utf-8", "surrogateescape")
     elif args.file is not None:
-        with open(args.file, "rb") as file:
-            yield from file
+        try:
+            with open(args.file, "rb") as file:
+                yield from file
+        except OSError as error:
+            raise ValueError(f"cannot read {args.file!r} ({error.strerror}). Name a text file.") from error
     elif sys.stdin is None:
         raise ValueError("standard input is closed. Give a sentence or --file FILE.")
     else:
@@ -151,60 +193,65 @@ def decode_line(line):
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:  # as in UTF-16
-        raise ValueError(f"the text is not UTF-8: {line[:40]!r}. Save it as UTF-8 and try again.")
+        raise ValueError(f"the text is not UTF-8, or holds a NUL: {line[:40]!r}. Save it as UTF-8.")
     return " ".join(text.split())
 
 
-def translate_each(translator, lines):
+def translate_each(translate, lines):
     """A translation for each line of bytes, or the ValueError that this line causes."""
     try:
-        return translator.translate([decode_line(line) for line in lines])
+        return translate([decode_line(line) for line in lines])
     except ValueError as error:  # comes before anything is translated
         if len(lines) == 1:
             return [error]
         half = len(lines) // 2
-        return translate_each(translator, lines[:half]) + translate_each(translator, lines[half:])
-
-
-@contextmanager
-def watched(model, description):
-    """Shows a progress bar that counts the decoder's steps."""
-    with progress(desc=description, unit=" tokens") as bar:
-
-        def count(*_):
-            bar.update()  # returns something, which from a hook would replace the output
-
-        hook = model.output.register_forward_hook(count)
-        try:
-            yield
-        finally:
-            hook.remove()
+        return translate_each(translate, lines[:half]) + translate_each(translate, lines[half:])
 
 
 def write(lines):
     """Print lines at once. Raises OSError when nobody reads on or the disk is full."""
     try:
         print("\n".join(lines), flush=True)
-    except OSError:  # Python must not try again when it ends
+    except OSError as error:  # Python must not try again when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise OSError(f"cannot write to standard output ({error.strerror}).") from error
 
 
-def translate_lines(translator, lines, size):
+def translate_lines(translator, lines, size, n_best=None, **options):
     """Print a translation per line, `size` at a time, an empty one for a bad line; returns the exit code."""
     code, number = 0, 0
     while chunk := list(islice(lines, size)):
-        with watched(translator.model, f"lines {number + 1}-{number + len(chunk)}"):
-            answers = translate_each(translator, chunk)
-        for i, answer in enumerate(answers):
+        printed = []
+        answers = translate_each(partial(translator.translate, **options), chunk)
+        for line, answer in zip(chunk, answers, strict=True):
             number += 1
             if isinstance(answer, ValueError):
                 say(f"line {number}: {answer}")
-                answers[i], code = "", 1
-            elif translator.is_foreign(decode_line(chunk[i])):
+                answer, code = "", 1
+            elif translator.is_foreign(decode_line(line)):
                 say(f"line {number}: most of its letters are new to the model; the answer means nothing.")
-        write(" ".join(answer.split()) for answer in answers)
+            if n_best is None:
+                printed.append(" ".join(answer.split()))
+            else:
+                best = answer[:n_best] if isinstance(answer, list) else [(answer, 0.0)]
+                printed += [f"{number}\t{score:.3f}\t{' '.join(text.split())}" for text, score in best]
+        write(printed)
     return code
+
+
+def choose_decoder(args):
+    """The function that decodes as the options say. Raises ValueError where they do not go together."""
+    check_counts(batch_size=args.batch_size)
+    if not args.greedy:
+        check_beam(args.beam, LENGTH_PENALTY, args.n_best)
+        return partial(
+            fast.beam_search, beam_size=args.beam, length_penalty=LENGTH_PENALTY, n_best=args.n_best
+        )
+    if args.n_best is not None:
+        raise ValueError("--greedy finds one translation: use --n-best without it.")
+    return fast.greedy_decode
 
 
 def main(arguments=None):
@@ -219,10 +266,11 @@ def main(arguments=None):
     sys.stdout.reconfigure(encoding="utf-8")
     typed = not args.sentence and args.file is None and sys.stdin and sys.stdin.isatty()
     try:
+        options = {"n_best": args.n_best, "decode": choose_decoder(args), "batch_size": args.batch_size}
         device = choose_device(args.device)
         translator = load_translator(args.model)
         translator.model.to(device)
-        return translate_lines(translator, read_lines(args), 1 if typed else 256)
+        return translate_lines(translator, read_lines(args), 1 if typed else 1024, **options)
     except BrokenPipeError:  # as when `head` has read enough
         return 1
     except (OSError, ValueError, RuntimeError, MemoryError) as error:

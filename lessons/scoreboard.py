@@ -22,6 +22,7 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from helpers.arguments import check_counts
 from helpers.data import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Batch
 from helpers.decoding import greedy_decode
 from helpers.model import Transformer, eval_mode
@@ -48,6 +49,8 @@ class Task:
         A sentence is held out when the sum of position x symbol, positions from 1, is divisible by 5. Those
         are for scoring; training never draws one.
         """
+        check_counts(length=length)
+        check_counts(2 + self.permutation, n_symbols=self.n_symbols)  # of fewer, all sentences are held out
         if self.permutation and length != self.n_symbols:
             raise ValueError(
                 f"length={length}: a permutation of {self.n_symbols} symbols has length {self.n_symbols}."

@@ -20,11 +20,14 @@ NOT_COMPARED_TAGS = {"nbval-ignore-output", "nbval-skip"}
 NOT_COMPARED_SHARE = 0.15
 
 # The modules that the notebooks build in the open, in cells tagged `final`.
-BUILT_IN_THE_OPEN = ("helpers/model.py", "lessons/outline.py")
+BUILT_IN_THE_OPEN = ("helpers/model.py", "helpers/decoding.py", "lessons/outline.py")
 # Their definitions that no notebook builds, with the reason.
 NOT_A_LESSON: dict[str, str] = {
     "record_attention": "it only looks on, for the pictures",
     "eval_mode": "it switches a mode of PyTorch and switches it back",
+    "length_limits": "it counts how long an answer may be",
+    "cut": "it cuts a row at its end mark",
+    "translate_batch": "it sorts sentences into batches and back",
 }
 
 # The notebooks that wait to be divided into a lesson and its studies, and are longer. This list only shrinks.

@@ -1,8 +1,10 @@
 """Subwords and batches."""
 
+import numpy as np
 import pytest
 import torch
 
+from helpers.arguments import check_texts, check_tokenizer
 from helpers.data import (
     BOS_ID,
     EOS_ID,
@@ -11,9 +13,11 @@ from helpers.data import (
     bucketed_batches,
     encode_pairs,
     make_batch,
+    pad,
     padding_share,
     train_tokenizer,
 )
+from helpers.grammar import SentencePair
 
 GERMAN = "Ein Hund läuft.\nZwei Kinder spielen.\nEine Frau liest ein Buch.\n" * 40
 ENGLISH = "A dog runs.\nTwo children play.\nA woman reads a book.\n" * 40
@@ -126,3 +130,81 @@ def test_no_pairs_encode_to_no_pairs(tokenizer):
     ((source, target),) = encode_pairs([("Ein Hund", "A dog")], tokenizer)
     assert tokenizer.decode(source) == "Ein Hund" and tokenizer.decode(target) == "A dog"
     assert torch.tensor(source).dtype == torch.long
+
+
+@pytest.mark.parametrize(
+    ("texts", "error", "words"),
+    [
+        ("one string", TypeError, "'one string' is one string"),
+        (None, TypeError, "NoneType"),
+        (["ab", 3], TypeError, "3 among the texts is int"),
+        (["ab", None], TypeError, "None among the texts"),
+        (["ab", "\ud800"], ValueError, "half a character"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused(texts, error, words):
+    for use in (check_texts, lambda texts: train_tokenizer(texts, 80)):
+        with pytest.raises(error, match=words):
+            use(texts)
+
+
+def test_what_is_no_text_in_a_pair_is_refused(tokenizer):
+    with pytest.raises(TypeError, match="among the texts is list, expected str"):
+        encode_pairs([([5], [6])], tokenizer)
+    with pytest.raises(ValueError, match="half a character"):
+        encode_pairs([("ab", "\ud800")], tokenizer)
+
+
+@pytest.mark.parametrize("pairs", ["ab", ["ab", "cd"], [("a", "b", "c")], [("a", None)], [{"a", "b"}], [3]])
+def test_what_is_no_pair_is_refused(tokenizer, pairs):
+    for use in (lambda pairs: encode_pairs(pairs, tokenizer), make_batch, lambda p: bucketed_batches(p, 60)):
+        with pytest.raises(TypeError, match="is no pair"):
+            use(pairs)
+
+
+def test_pairs_of_the_grammar_encode_like_others(tokenizer):
+    pair = SentencePair("Ein Hund", "A dog", ())
+    assert encode_pairs((p for p in [pair]), tokenizer) == encode_pairs([("Ein Hund", "A dog")], tokenizer)
+
+
+def test_a_tokenizer_that_pads_cuts_or_is_of_another_model_is_refused():
+    ours = train_tokenizer(["abcde"], 10)
+    check_tokenizer(ours, 10)
+    with pytest.raises(ValueError, match="10 subwords, the model knows 9"):
+        check_tokenizer(ours, 9)
+    for switch, words in (
+        (ours.enable_padding, "no_padding"),
+        (lambda: ours.enable_truncation(2), "no_trunc"),
+    ):
+        switch()
+        with pytest.raises(ValueError, match=words):
+            encode_pairs([("ab", "cd")], ours)
+        ours.no_padding()
+
+
+@pytest.mark.parametrize("row", [[5.0], [True], [[5]], ["ab"], [None], [torch.tensor(5)], "ab"])
+def test_rows_of_anything_but_whole_numbers_are_refused(row):
+    for use in (lambda row: pad([row]), lambda row: make_batch([([4], row)])):
+        with pytest.raises(TypeError, match="expected whole numbers"):
+            use(row)
+
+
+def test_anything_that_can_be_gone_through_makes_batches():
+    assert pad((n, n) for n in (4, 5)).tolist() == [[4, 4], [5, 5]]
+    assert pad([np.array([4, 5]), (6,)]).tolist() == [[4, 5], [6, PAD_ID]]
+    assert torch.equal(make_batch(iter(ENCODED)).src, make_batch(ENCODED).src)
+    assert len(bucketed_batches(iter(ENCODED), 60)) == len(bucketed_batches(ENCODED, 60))
+    orders = [[b.src.tolist() for b in bucketed_batches(ENCODED, 60, seed)] for seed in (3, np.int32(3))]
+    assert orders[0] == orders[1]
+
+
+def test_bad_seeds_and_no_batches():
+    with pytest.raises(ValueError, match="no rows"):
+        pad([])
+    for seed in ("3", 1.5, True, [1]):
+        with pytest.raises(ValueError, match="seed=.*expected a whole number, or None"):
+            bucketed_batches(ENCODED, 60, seed)
+    with pytest.raises(ValueError, match="no batches"):
+        padding_share([])
+    with pytest.raises(TypeError, match="single Batch"):
+        padding_share(make_batch(ENCODED))

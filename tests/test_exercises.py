@@ -150,6 +150,34 @@ def test_what_is_nearly_right_does_not_pass(name, check, answer, capsys):
     assert capsys.readouterr().out.startswith("Not yet: ")
 
 
+def in_place(*args):
+    """The right answer, which spoils what it was given."""
+    *args, right = args
+    result = right(*(x.clone() if isinstance(x, torch.Tensor) else x for x in args))
+    for x in args:
+        if isinstance(x, torch.Tensor):
+            x.zero_()
+    return result
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("00_start_here", "mean_over_words"),
+        ("02_one_word", "stable_softmax"),
+        ("02_one_word", "one_word_attention"),
+        ("03_many_words", "many_words_attention"),
+        ("03_many_words", "ignores_order"),
+        ("04_multi_head", "join_heads"),
+        ("05_feed_forward", "word_by_word"),
+    ],
+)
+def test_an_answer_in_place_is_judged_by_its_result(name, check, capsys):
+    right, _ = run_exercises(name, solved=True)[check]
+    checks_of(name)[check](lambda *args: in_place(*args, right))
+    assert capsys.readouterr().out.startswith("Passed: ")
+
+
 # The mechanism
 
 
@@ -224,6 +252,8 @@ def failing(x):
         (unfinished_inside, NOT_DONE),
         ("no idea", NOT_DONE),
         (failing, "Not yet: your code stopped with KeyError: 'W_Q'"),
+        (lambda x: torch.ones(3)[1.5], "Not yet: your code stopped with IndexError"),
+        (lambda x: np.ones(3)[1.5], "Not yet: your code stopped with IndexError"),
         (None, "Not yet: the check cannot use your answer, a NoneType: TypeError"),
     ],
 )

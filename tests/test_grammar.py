@@ -391,6 +391,7 @@ def test_the_test_sentences_are_new():
 def test_the_test_combinations_are_new_and_the_words_are_not(seed):
     train, test = grammar_corpus(5000, 400, seed)
     held_out = held_out_combinations(seed)
+    assert not {pair.english for pair in train} & {pair.english for pair in test}
     shown = set().union(*(pair.combinations for pair in train))
     assert not held_out & shown
     assert all(pair.combinations & held_out for pair in test)
@@ -429,6 +430,7 @@ def test_combinations_are_in_the_sentence():
         ((10, 60_000), "n_test is 60000"),
         ((2.5, 10), "n_train is 2.5"),
         (("10", 10), "n_train is '10'"),
+        ((50, 1000), "up to 250"),
         ((3, 500), "choose a larger n_train or a smaller n_test"),
         ((10, 10, -1), "seed is -1; choose a whole number"),
         ((10, 10, None), "seed is None"),

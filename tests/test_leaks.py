@@ -242,6 +242,23 @@ def test_not_numbers_and_wrong_shapes_have_names():
         checks.assert_padding_invariant(lambda src, tgt: torch.zeros(*tgt.T.shape, 5), SRC, TGT)
 
 
+@pytest.mark.parametrize(
+    ("model", "error", "words"),
+    [
+        (None, TypeError, "NoneType: pass what is called"),
+        (
+            lambda src, tgt: torch.ones(*tgt.shape, 5).bool(),
+            ValueError,
+            "torch.bool of shape .*expected scores",
+        ),
+        (lambda src, tgt: torch.ones(*tgt.shape, 0), ValueError, r"shape \(3, 4, 0\), expected scores"),
+    ],
+)
+def test_what_is_no_model_is_refused(model, error, words):
+    with pytest.raises(error, match=words):
+        checks.assert_causal(model, SRC, TGT)
+
+
 def test_a_complaint_shows_one_traceback():
     for leak, check in (("no causal mask", "causal"), ("dropout in eval mode", "source")):
         for model in (

@@ -215,6 +215,28 @@ def test_a_model_that_was_changed_is_refused(words, change):
         to_torch(model)
 
 
+class Louder(nn.LayerNorm):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("words", "change"),
+    [
+        ("add_and_norm.0.norm.class", lambda wrap: setattr(wrap, "norm", Louder(16))),
+        ("dropout.class", lambda wrap: setattr(wrap, "dropout", nn.Identity())),
+        ("add_and_norm.0.forward", lambda wrap: setattr(wrap, "forward", lambda x, sublayer: x)),
+        ("norm.forward", lambda wrap: wrap.norm.register_forward_hook(lambda *args: args[-1] + 1)),
+        ("norm.forward", lambda wrap: wrap.norm.register_forward_pre_hook(lambda _, args: args)),
+    ],
+)
+def test_a_part_that_was_exchanged_patched_or_hooked_is_refused(words, change):
+    model = Transformer(9, 9, 16, 4, 32, 2)
+    change(model.encoder.layers[1].add_and_norm[0])
+    with pytest.raises(ValueError, match=f"encoder.layers.1.*{words}.*exchanged, patched or hooked"):
+        to_torch(model)
+
+
 def test_ties_freezing_and_the_random_state_are_kept():
     model = Transformer(9, 9, 16, 4, 32, 2, tie_weights=False)
     model.src_embedding.weight = model.output.weight

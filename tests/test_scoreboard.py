@@ -14,6 +14,7 @@ from lessons.outline import EncoderOutline
 from lessons.scoreboard import (
     TASKS,
     Board,
+    Task,
     accuracy,
     chance,
     measure_board,
@@ -75,6 +76,20 @@ def test_accuracy_asks_for_held_out_sentences():
             return nn.functional.one_hot(x.where(held_out, 7 - x), 8).float()  # (B, S, V)
 
     assert accuracy(RightOnHeldOut(), TASKS["copy"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "length", "words"),
+    [
+        (TASKS["copy"], 0, "length=0"),
+        (TASKS["copy"], 2.5, "length=2.5"),
+        (Task("one symbol", lambda x: x, n_symbols=1), 8, "n_symbols=1: .*at least 2"),
+        (Task("a swap", lambda x: x, True, n_symbols=2), 2, "n_symbols=2: .*at least 3"),
+    ],
+)
+def test_a_task_that_could_draw_for_ever_is_refused(task, length, words):
+    with pytest.raises(ValueError, match=words):
+        task.draw(1, generator(), length=length)
 
 
 def test_a_permutation_has_one_length():

@@ -4,6 +4,7 @@ import math
 import random
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -66,9 +67,12 @@ def test_the_loss_ignores_padding():
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 
 
-def test_a_step_is_that_of_the_paper():
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_step_is_that_of_the_paper(quick, monkeypatch):
     """The loop written out: Adam with the betas and the eps of section 5.3, and gradients cut to length 1."""
-    by_hand, by_train = fresh(), fresh()
+    monkeypatch.setattr(training.fast, "suits", lambda _: quick)
+    monkeypatch.setattr(training.fast, "choice", dict)
+    by_hand, by_train = fresh().double(), fresh().double()
     config = TrainingConfig(epochs=2, max_tokens=60, peak_lr=5e-3, warmup_steps=5)
     adam = torch.optim.Adam(by_hand.parameters(), betas=(0.9, 0.98), eps=1e-9)
     torch.manual_seed(config.seed)
@@ -84,7 +88,8 @@ def test_a_step_is_that_of_the_paper():
             nn.utils.clip_grad_norm_(by_hand.parameters(), 1.0)
             adam.step()
     train(by_train, copies(), config)
-    assert same(by_hand, by_train)
+    for p, q in zip(by_hand.parameters(), by_train.parameters(), strict=True):
+        torch.testing.assert_close(p, q, atol=1e-9, rtol=1e-9)
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 7, 11, 13])
@@ -158,6 +163,23 @@ def test_a_training_can_go_on_for_longer(tmp_path):
     assert same(resumed, whole)
 
 
+def test_a_checkpoint_is_written_every_so_many_steps_and_after_each_epoch(tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(training.Run, "save", lambda run, path: saved.append(len(run.history.step)))
+    history = train(fresh(), copies(), CONFIG, checkpoint=tmp_path / "file", save_every=4)
+    assert saved == sorted([*range(4, len(history.step) + 1, 4), *history.epoch_step])
+
+
+def test_a_training_can_end_with_the_epoch_that_it_has_finished(tmp_path):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    path, (long, short) = tmp_path / "file", [TrainingConfig(epochs=n, max_tokens=120) for n in (3, 1)]
+    with pytest.raises(KeyboardInterrupt):
+        train(fresh(), copies(), long, checkpoint=path, on_epoch=stop)
+    assert len(train(fresh(), copies(), short, checkpoint=path, resume=True).epoch_step) == 1
+
+
 def test_bad_trainings(tmp_path):
     path = tmp_path / "checkpoint.safetensors"
     with pytest.raises(ValueError, match="no pairs"):
@@ -187,8 +209,117 @@ def test_bad_trainings(tmp_path):
         train(fresh(), copies(61), CONFIG, checkpoint=path, resume=True)
     with pytest.raises(FloatingPointError, match="lower peak_lr"):
         model = fresh()
-        nn.init.constant_(model.tgt_embedding.weight, math.inf)
+        nn.init.constant_(model.tgt_embedding.weight, 1e30)
         train(model, copies(), CONFIG)
+
+
+def changed(change):
+    """A fresh model after a change."""
+    model = fresh()
+    change(model)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "words"),
+    [
+        (lambda m: m.half(), ValueError, r"torch.float16 do not survive a training: call model.float\(\)"),
+        (lambda m: m.requires_grad_(False), ValueError, "no weight of the model asks for a gradient"),
+        (lambda m: nn.init.constant_(m.output.weight, math.nan), FloatingPointError, "NaN.*Build or load"),
+    ],
+)
+def test_models_that_cannot_be_trained(model, error, words, tmp_path):
+    with pytest.raises(error, match=words):
+        train(changed(model), copies(), CONFIG, checkpoint=tmp_path / "checkpoint")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("side", ["encoded", "valid"])
+@pytest.mark.parametrize(
+    ("pair", "error", "words"),
+    [
+        (([99], [5]), ValueError, "token id 99 is outside"),
+        (([5], [10]), ValueError, "token id 10 is outside"),
+        (([-1], [5]), ValueError, "token id -1 is outside"),
+        (([5], [5] * 8), ValueError, "9 tokens is longer than max_len=8"),
+        (([5.5], [5]), TypeError, "float, expected whole numbers"),
+        (([True], [5]), TypeError, "bool, expected whole numbers"),
+        (("ab", "cd"), TypeError, "str, expected whole numbers"),
+        (([5], [5], [5]), TypeError, "is no pair"),
+        ((5, 5), TypeError, "is no pair"),
+        ("ab", TypeError, "is no pair"),
+    ],
+)
+def test_a_bad_pair_is_found_before_the_first_step(side, pair, error, words, monkeypatch):
+    monkeypatch.setattr(training.Run, "step", lambda *_: pytest.fail("a step was taken"))
+    data = {"encoded": [([5], [5])] * 20, "valid": None} | {side: [([5], [5])] * 20 + [pair]}
+    with pytest.raises(error, match=words):
+        train(Transformer(**SIZES, max_len=8), config=CONFIG, **data)
+
+
+@pytest.mark.parametrize("config", [None, vars(CONFIG)])
+def test_another_kind_of_config_is_refused(config):
+    with pytest.raises(TypeError, match=rf"config is {type(config).__name__}.*TrainingConfig\(\*\*config\)"):
+        train(fresh(), copies(), config)
+
+
+def test_devices_go_by_the_names_of_the_commands(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    train(fresh(), iter(copies(5)), TrainingConfig(epochs=1), device="auto")
+    for name in ("cuda", "cuda:1", "mps", "gpu", ""):
+        with pytest.raises(ValueError, match=f"device {name}: PyTorch finds none"):
+            train(fresh(), copies(), CONFIG, device=name)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [training.choose_device(name) for name in ("auto", "cuda:1")] == ["cuda", "cuda:1"]
+    with pytest.raises(ValueError, match="device cuda:2"):
+        training.choose_device("cuda:2")
+
+
+def test_weights_that_are_no_numbers_after_an_epoch_are_not_saved(tmp_path, monkeypatch):
+    class Last(training.Run):
+        def step(self, batch):
+            super().step(batch)
+            nn.init.constant_(self.model.output.weight, math.inf)
+
+    monkeypatch.setattr(training, "Run", Last)
+    for path in (None, tmp_path / "checkpoint"):
+        with pytest.raises(FloatingPointError, match="infinity.*lower peak_lr"):
+            train(fresh(), copies(5), TrainingConfig(epochs=1), checkpoint=path, save_every=1)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "smoothing", "words"),
+    [
+        ((2, 3, 9), [[4, 5], [6, 7]], 0.0, r"\(2, 3, 9\).*\(2, 2\) do not fit"),
+        ((6, 9), [[4, 5, 6], [7, 4, 5]], 0.0, "do not fit"),
+        ((1, 2, 9), [[0, 0]], 0.0, "all labels are padding"),
+        ((0, 2, 9), torch.empty(0, 2, dtype=torch.long), 0.0, "all labels are padding"),
+        ((1, 2, 9), [[4, -100]], 0.0, "label -100 .* Padding is 0 here"),
+        ((1, 2, 9), [[4, 9]], 0.0, "label 9 is outside"),
+        ((1, 2, 9), [[4, 5]], 1.5, "label_smoothing=1.5"),
+        ((1, 2, 9), [[4, 5]], math.nan, "label_smoothing=nan"),
+    ],
+)
+def test_labels_that_do_not_fit(logits, labels, smoothing, words):
+    with pytest.raises(ValueError, match=words):
+        token_loss(torch.zeros(logits), torch.as_tensor(labels), smoothing)
+
+
+def test_what_cannot_be_evaluated():
+    batch, empty = make_batch(copies(5)), make_batch([([5], [])])
+    empty.labels.zero_()
+    assert evaluate(fresh(), [batch, empty]) == evaluate(fresh(), [batch])
+    with pytest.raises(ValueError, match="more than padding"):
+        evaluate(fresh(), [empty])
+    with pytest.raises(TypeError, match="single Batch"):
+        evaluate(fresh(), batch)
+    with pytest.raises(ValueError, match="weights are damaged"):
+        evaluate(changed(lambda m: nn.init.constant_(m.output.weight, math.nan)), [batch])
+    with pytest.raises(ValueError, match="pad_id=1"):
+        evaluate(Transformer(**SIZES | {"pad_id": 1}), [batch])
 
 
 @pytest.mark.parametrize(
@@ -285,6 +416,42 @@ def test_a_model_comes_back_from_its_file(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "arguments", "words"),
+    [
+        (lambda m: nn.init.constant_(m.output.weight, 1e30), {}, "number too large for torch.float16"),
+        (lambda m: nn.init.constant_(m.output.weight, math.nan), {"dtype": torch.float32}, "holds NaN"),
+        (lambda m: m, {"dtype": torch.int8}, "dtype=torch.int8: expected a floating type"),
+        (lambda m: m, {"dtype": "float16"}, "dtype='float16': expected a floating type"),
+        (lambda m: m, {"sizes": SIZES | {"n_heads": 4}}, "n_heads=4, it has 2"),
+        (lambda m: m, {"sizes": SIZES | {"tie_weights": False}}, "other ties"),
+        (lambda m: m, {"sizes": SIZES | {"max_len": 2**18}}, "max_len=262144: a file holds"),
+        (lambda m: m, {"sizes": SIZES | {"d_model": 15}}, "d_model=15 cannot be split"),
+        (lambda m: m.encoder.layers.pop(0), {}, "do not describe the model"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(change, arguments, words, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_model(path, fresh(), SIZES)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=words):
+        save_model(path, changed(change), **{"sizes": SIZES} | arguments)
+    assert path.read_bytes() == before and load_model(path)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    sizes = {name: np.int64(size) if type(size) is int else size for name, size in SIZES.items()}
+    sizes |= {"dropout": np.float32(0.25)}
+    config = TrainingConfig(
+        np.int8(2), peak_lr=np.float32(5e-3), seed=np.int64(2**62), average_last=np.uint8(1)
+    )
+    path, model = tmp_path / "checkpoint", Transformer(**sizes)
+    history = train(model, copies(), config, checkpoint=path)
+    assert train(Transformer(**sizes), copies(), config, checkpoint=path, resume=True) == history
+    save_model(tmp_path / "model", model, sizes, torch.float32)
+    assert same(load_model(tmp_path / "model"), model)
+
+
 @pytest.mark.parametrize("keep", [0, 5, 200, -1])
 def test_a_damaged_file_says_so(tmp_path, keep):
     path = tmp_path / "model.safetensors"
@@ -313,6 +480,52 @@ def test_a_checkpoint_that_lacks_something_is_damaged(lost, tmp_path):
     write_tensors(path, tensors, about)
     with pytest.raises(ValueError, match="checkpoint.safetensors is damaged"):
         train(model, copies(), CONFIG, checkpoint=path, resume=True)
+
+
+def without(tensors, start):
+    for name in [name for name in tensors if name.startswith(start)]:
+        del tensors[name]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda tensors, about: about.update(epoch=-1),
+        lambda tensors, about: about.update(epoch=3.0),
+        lambda tensors, about: about.update(position=-5),
+        lambda tensors, about: about.update(position=1.5),
+        lambda tensors, about: about.update(averaged=True),
+        lambda tensors, about: about.update(averaged="2"),
+        lambda tensors, about: about.update(averaged=0),
+        lambda tensors, about: without(tensors, "average."),
+        lambda tensors, about: tensors.pop("average.src_embedding.weight"),
+        lambda tensors, about: without(tensors, "optimizer."),
+        lambda tensors, about: without(tensors, "optimizer.step."),
+        lambda tensors, about: tensors.update({"optimizer.exp_avg.src_embedding.weight": torch.ones(1)}),
+        lambda tensors, about: about["history"]["loss"].pop(),
+        lambda tensors, about: about["history"]["epoch_step"].pop(),
+        lambda tensors, about: about["history"].update(step=None),
+    ],
+)
+def test_a_checkpoint_whose_parts_contradict_each_other_is_damaged(damage, tmp_path):
+    path, model = tmp_path / "checkpoint.safetensors", fresh()
+    train(model, copies(), CONFIG, checkpoint=path)
+    tensors, about = read_tensors(path)
+    damage(tensors, about)
+    write_tensors(path, tensors, about)
+    before = changed(lambda m: m)
+    with pytest.raises(ValueError, match="checkpoint.safetensors is damaged"):
+        train(before, copies(), CONFIG, checkpoint=path, resume=True)
+    assert same(before, fresh())
+
+
+def test_a_training_goes_on_with_lists_for_tuples_and_not_in_another_precision(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    train(fresh(), copies(), CONFIG, checkpoint=path)
+    pairs = [[np.array(source), tuple(target)] for source, target in copies()]
+    train(fresh(), pairs, CONFIG, checkpoint=path, resume=True)
+    with pytest.raises(ValueError, match="weight.dtype=torch.float32 instead of torch.float64"):
+        train(fresh().double(), copies(), CONFIG, checkpoint=path, resume=True)
 
 
 def test_a_model_with_another_padding_is_refused(letters):
@@ -393,6 +606,14 @@ def test_what_cannot_be_translated_is_refused(letters):
     nn.init.constant_(model.decoder.layers[0].feed_forward.narrow.bias, math.nan)
     with pytest.raises(ValueError, match="logits are NaN"):
         translate_batch(model, letters, ["ab"])
+
+
+def test_sentences_of_like_length_share_a_batch(letters):
+    model, lengths = fresh(), []
+    encode = model.encode
+    model.encode = lambda src: lengths.append(src.shape[1]) or encode(src)
+    translate_batch(model, letters, ["abcde", "a", "abcde", "a"], batch_size=2)
+    assert sorted(lengths) == [3, 7]
 
 
 def test_a_sentence_may_fill_all_positions_but_one(letters):

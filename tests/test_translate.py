@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from helpers import grammar, train, translate
+from helpers import decoding, grammar, train, translate
 from helpers.card import machine, write_card
 from helpers.checkpoints import read_tensors, write_tensors
 from helpers.data import PAD_ID, train_tokenizer
@@ -80,7 +80,7 @@ def test_training_leaves_a_model_and_its_card(folder):
     ("arguments", "words"),
     [
         (["--vocab-size", "200"], "Add --resume"),
-        (["--resume", "--direction", "en-de"], "other sentences"),
+        (["--resume", "--direction", "en-de"], "another training: sentences="),
         (["--resume", "--peak-lr", "0.5"], "peak_lr=0.01 instead of 0.5"),
         (["--resume", "--epochs", "1"], "epochs=1"),
     ],
@@ -159,6 +159,15 @@ def test_the_card_names_the_gpu(monkeypatch):
     assert machine("cuda") == f"GPU 1 and {machine('cpu')}" and machine("mps").startswith("an Apple GPU and ")
 
 
+def test_the_training_runs_on_the_chosen_device(tmp_path, capsys, monkeypatch):
+    def stop(*_, device, **__):
+        raise ValueError(device)
+
+    monkeypatch.setattr(train, "train", stop)
+    assert train.main(["--out", str(tmp_path), *QUICK, "--device", "cpu"]) == 1
+    assert capsys.readouterr().err == "helpers.train: cpu\n"
+
+
 def test_the_other_direction_swaps_the_sides():
     (german, english), *_ = train.load_splits("grammar", "de-en")[0]
     assert train.load_splits("grammar", "en-de")[0][0] == (english, german)
@@ -227,8 +236,8 @@ def test_each_line_stands_for_itself(ask):
 def test_lines_come_in_chunks_and_at_a_terminal_one_by_one(ask, monkeypatch):
     sizes = []
     monkeypatch.setattr(translate, "translate_batch", lambda *args: sizes.append(len(args[2])) or args[2])
-    ask(text=b"Hund\n" * 300)
-    assert sizes == [256, 44]
+    ask(text=b"Hund\n" * 1100)
+    assert sizes == [1024, 76]
 
     def typed():
         yield b"Hund\n"
@@ -241,13 +250,10 @@ def test_lines_come_in_chunks_and_at_a_terminal_one_by_one(ask, monkeypatch):
 
 
 def test_a_long_wait_shows_that_it_goes_on(ask, monkeypatch):
-    monkeypatch.delenv("TRANSFORMER_QUIET", raising=False)
-    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
-    screen = io.StringIO()
-    screen.isatty = lambda: True
-    monkeypatch.setattr(sys, "stderr", screen)
-    code, (answer,), _ = ask("der Hund schläft.")
-    assert code == 0 and answer and "lines 1-1: 0 tokens" in screen.getvalue()
+    seen = []
+    monkeypatch.setattr(decoding, "progress", lambda batches, **_: (seen.append(b) or b for b in batches))
+    ask("--batch-size", "2", text=b"der Hund\n" * 5)
+    assert seen == [0, 2, 4]
 
 
 @pytest.mark.parametrize(
@@ -287,6 +293,11 @@ def test_a_closed_standard_error_leaves_the_rest_as_it_is(folder, monkeypatch, c
     assert translate.main(["--model", str(folder), "der Hund schläft."]) == 0
     first, second, end = capsys.readouterr().out.split("\n")
     assert first == end == "" and second
+
+
+def test_a_closed_standard_error_sends_no_error_elsewhere(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert train.main(["--out", ""]) == 1 and capsys.readouterr().out == ""
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(ask, monkeypatch, capsys):
@@ -367,7 +378,7 @@ def test_a_hostile_model_is_one_line(folder, tmp_path, ask, damage, words):
 
 @pytest.mark.parametrize("about", ["[]", "5", "null", "{", "[" * 100_000])
 def test_a_hostile_header_is_one_line(tmp_path, ask, monkeypatch, about):
-    monkeypatch.setattr("json.dumps", lambda _: about)
+    monkeypatch.setattr("json.dumps", lambda *_, **__: about)
     write_tensors(tmp_path / "model.safetensors", {"x": torch.ones(1)}, {})
     code, lines, err = ask("x", model=tmp_path)
     assert (code, lines) == (1, []) and "model.safetensors" in err and err.count("\n") == 1
@@ -384,6 +395,13 @@ def swap_special(text):
     return json.dumps(file | {"added_tokens": []})
 
 
+def leave_a_hole(text):
+    file = json.loads(text)
+    vocab = file["model"]["vocab"]
+    vocab[max(vocab, key=vocab.get)] += 1
+    return json.dumps(file)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -392,6 +410,7 @@ def swap_special(text):
         (model_of(unk_token="nowhere"), "is damaged"),
         (lambda text: train_tokenizer(["abc"], 12).to_str(), "not the tokeniser of this model"),
         (swap_special, "not the tokeniser of this model"),
+        (leave_a_hole, "not the tokeniser of this model"),
     ],
 )
 def test_a_hostile_tokeniser_is_one_line(folder, tmp_path, ask, change, words):

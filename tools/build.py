@@ -287,6 +287,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--check", action="store_true", help="say where sources, notebooks, README disagree")
     options = parser.parse_args(arguments)
     try:
+        if options.check and options.names:
+            parser.error("--check looks at all notebooks: leave the names out.")
         if options.check:
             lines = differences(root)
             print("\n".join(lines) or "Sources, notebooks and README agree.")

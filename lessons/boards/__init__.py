@@ -33,6 +33,8 @@ def main(arguments=None):
     parser.add_argument("--record", action="store_true", help="replace the record by what is measured")
     options = parser.parse_args(arguments)
     if not options.board:
+        if options.rows or options.record:
+            parser.error("name the board whose rows are to be measured.")
         for name, board in boards.items():
             state = "recorded" if (RECORDED / f"{name}.json").exists() else "not recorded"
             old = "".join(f"\n  changed since it was recorded: {row}" for row in stale(name, board))

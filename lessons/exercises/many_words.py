@@ -71,7 +71,7 @@ def many_words_attention(answer):
     W_Q, W_K, W_V = torch.randn(6, 4), torch.randn(6, 4), torch.randn(6, 5)
     dots, values = (words @ W_Q) @ (words @ W_K).transpose(-2, -1), words @ W_V
     right = (dots / 2).softmax(-1) @ values
-    alone = answer(words[0], W_Q, W_K, W_V)
+    alone = answer(*(t.clone() for t in (words[0], W_Q, W_K, W_V)))
     if message := unusable(alone):
         return message
     dots, values = dots[0], values[0]  # of the first sentence
@@ -96,7 +96,7 @@ def many_words_attention(answer):
             "for one sentence the output should be softmax(Q K^T / sqrt(d_k)) V."
         )
     try:
-        result = answer(words, W_Q, W_K, W_V)
+        result = answer(*(t.clone() for t in (words, W_Q, W_K, W_V)))
     except Exception as stopped:
         return (
             f"right for one sentence, but a batch stops with: {stopped.__cause__ or stopped} "
@@ -119,7 +119,7 @@ def ignores_order(answer):
     def moved_unless_first_is_largest(step):
         return lambda x: x + step * float(x[0, 0] < x[:, 0].max())
 
-    if not answer(lambda x: x + x.mean(dim=0), words):
+    if not answer(lambda x: x + x.mean(dim=0), words.clone()):
         return "False for a function that ignores the order: shuffle the outputs as well before comparing."
     needs_places = {
         "treats each place in its own way: shuffle first, shuffle last, and compare.": [
@@ -140,5 +140,5 @@ def ignores_order(answer):
         ],
     }  # fmt: skip
     for what, functions in needs_places.items():
-        if any(answer(function, words) for function in functions):
+        if any(answer(function, words.clone()) for function in functions):
             return f"True for a function that {what}"

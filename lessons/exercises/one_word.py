@@ -30,7 +30,7 @@ def weights_on_paper(answer):
 def stable_softmax(answer):
     """the shares are right, also for a score of 1000."""
     scores, large = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([1000.0, 999.0])
-    result = answer(scores)
+    result = answer(scores.clone())
     if message := unusable(result):
         return message
     likely = {
@@ -41,9 +41,9 @@ def stable_softmax(answer):
         return likely_mistake(result, likely, 1e-4) or (
             "for the scores 0, 1, 2 the shares should be about 0.09, 0.24 and 0.67."
         )
-    if not answer(large).isfinite().all():
+    if not answer(large.clone()).isfinite().all():
         return "right for small scores, but exp(1000) is too large: subtract the largest score first."
-    if not same(answer(large), large.softmax(dim=0), 1e-4):
+    if not same(answer(large.clone()), large.softmax(dim=0), 1e-4):
         return "for the scores 1000 and 999 the shares are wrong: subtract the largest score first."
 
 
@@ -53,7 +53,7 @@ def one_word_attention(answer):
     torch.manual_seed(0)
     query, keys, values = torch.randn(16), torch.randn(3, 16), torch.randn(3, 16)
     dots = keys @ query
-    result = answer(query, keys, values)
+    result = answer(query.clone(), keys.clone(), values.clone())
     if message := unusable(result):
         return message
     if result.shape != (16,):

@@ -43,7 +43,7 @@ def mean_over_words(answer):
     """one average vector per sentence, for a batch and for a single sentence."""
     batch = torch.arange(24.0).reshape(2, 3, 4) ** 2  # (B, S, D)
     expected = batch.mean(dim=-2)  # (B, D)
-    found = answer(batch)
+    found = answer(batch.clone())
     if not isinstance(found, torch.Tensor):
         return f"expected a tensor, your function returns {type(found).__name__}."
     if found.shape == (2, 1, 4):
@@ -59,7 +59,7 @@ def mean_over_words(answer):
     if not same(found, expected, 1e-3):
         return "the shape is right, the numbers are not: expected the average of each column."
     try:
-        single = answer(batch[0])  # (S, D) to (D,)
+        single = answer(batch[0].clone())  # (S, D) to (D,)
     except (IndexError, RuntimeError):
         single = None
     if not same(single, expected[0], 1e-3):
@@ -78,6 +78,9 @@ def scale_and_shift(answer):
         raise
     if not isinstance(module, nn.Module):
         return "the class must inherit from nn.Module."
+    names = [name for name, _ in module.named_parameters()]
+    if names and not {"scale", "shift"} & {*vars(module), *names}:
+        return f"name the two parameters scale and shift; yours are {', '.join(names)}."
     if getattr(module, "scale", ...) is ... or getattr(module, "shift", ...) is ...:
         return ...
     sizes = {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}

@@ -31,6 +31,15 @@ class RandomStart(nn.Module):
         return x * self.scale + self.shift
 
 
+class OtherNames(nn.Module):
+    def __init__(self, d_model):
+        super().__init__()
+        self.gamma, self.beta = nn.Parameter(torch.ones(d_model)), nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        return x * self.gamma + self.beta
+
+
 class ShiftFirst(nn.Module):
     def __init__(self, d_model):
         super().__init__()
@@ -82,6 +91,7 @@ WRONG = {
     "scale_and_shift": [
         (PlainTensors, "nn.Parameter"),
         (OneNumber, "scale (D,) and shift (D,)"),
+        (OtherNames, "name the two parameters scale and shift"),
         (RandomStart, "must change nothing"),
         (ShiftFirst, "before you scale"),
         (ShiftForgotten, "both used in forward"),

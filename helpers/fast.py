@@ -1,0 +1,281 @@
+"""The same results, faster: twins of `helpers.decoding` and of the training loss, without own parameters.
+
+Generation keeps the keys and values of the words already written (the "KV cache") instead of making them
+again for every new word. Training makes the output layer and its loss in one go, a few words at a time.
+"""
+
+import math
+import os
+import time
+from functools import cache
+from statistics import median
+
+import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+from helpers.arguments import check_beam, check_logits
+from helpers.data import BOS_ID, EOS_ID, PAD_ID
+from helpers.decoding import cut, draw, most_likely, penalty, prepare
+from helpers.model import Transformer, causal_mask, eval_mode, padding_mask
+
+# --- Generation ---------------------------------------------------------------------------------------------
+
+
+def joined(*layers):
+    """Several linear layers of one input as one: its bias `(n * D,)` and its matrix `(D, n * D)`."""
+    weight = torch.cat([layer.weight for layer in layers]).t().contiguous()  # (D, n * D)
+    return torch.cat([layer.bias for layer in layers]), weight
+
+
+class Steps:
+    """The decoder of `model`, one token at a time, for `beams` hypotheses of each source in `src` `(B, S)`.
+
+    Keys and values of self-attention go into memory laid out for `longest` tokens; those of the source are
+    made once per sentence, whose beams ask as so many queries. R = B * beams rows, sentence by sentence.
+    """
+
+    def __init__(self, model, src, longest, beams=1):
+        self.model, self.beams, self.length, self.padded = model, beams, 0, False
+        memory, real = model.encode(src), src != model.pad_id  # (B, S, D), (B, S)
+        self.lowest = torch.finfo(memory.dtype).min  # added to the score of what must not be seen
+        self.unseen = memory.new_zeros(real.shape).masked_fill(~real, self.lowest)[:, None, None]
+        rows, heads = len(src) * beams, model.decoder.layers[0].self_attention.n_heads
+        self.blanks = memory.new_zeros(rows, 1, 1, longest)
+        self.output, self.layers = model.output.weight.t().contiguous(), []  # (D, V)
+        for layer in model.decoder.layers:
+            own, cross = layer.self_attention, layer.cross_attention
+            keys, values = (cross.split_heads(f(memory)) for f in (cross.key, cross.value))  # (B, H, S, dk)
+            values = values.masked_fill(~real[:, None, :, None], 0.0)  # where all is padding the mix is 0
+            empty = memory.new_zeros(2, rows, heads, longest, keys.shape[-1])
+            self.layers.append({
+                "layer": layer, "own": list(empty), "source": [keys.transpose(-1, -2).contiguous(), values],
+                "triad": joined(own.query, own.key, own.value), "own_out": joined(own.projection),
+                "query": joined(cross.query), "source_out": joined(cross.projection),
+            })  # fmt: skip
+
+    def __call__(self, token):
+        """The newest ids `(R,)` to the logits of the next `(R, V)`."""
+        model, t = self.model, self.length
+        blank = (token == model.pad_id)[:, None, None, None]  # (R, 1, 1, 1)
+        self.padded = self.padded or bool(blank.any())  # padding that the model has written itself
+        self.blanks[..., t : t + 1].masked_fill_(blank, self.lowest)
+        self.length = t + 1
+        x = model.tgt_embedding(token) * model.scale + model.positions.table[t]  # (R, D)
+        for parts in self.layers:
+            first, second, third = parts["layer"].add_and_norm
+            x = first(x, lambda y, parts=parts: self.attend_to_own(y, parts, blank))
+            x = second(x, lambda y, parts=parts: self.attend_to_source(y, parts))
+            x = third(x, parts["layer"].feed_forward)
+        return model.decoder.norm(x) @ self.output  # (R, V)
+
+    def attend_to_own(self, x, parts, blank):
+        keys, values = (kept[:, :, : self.length] for kept in parts["own"])  # (R, H, T, dk)
+        triad = torch.addmm(parts["triad"][0], x, parts["triad"][1])  # (R, 3 * D)
+        query, key, value = triad.view(len(x), 3, keys.shape[1], -1).unbind(1)  # (R, H, dk)
+        keys[:, :, -1] = key
+        values[:, :, -1] = value.masked_fill(blank[..., 0], 0.0) if self.padded else value
+        scores = query[:, :, None] @ keys.transpose(-1, -2) / math.sqrt(query.shape[-1])  # (R, H, 1, T)
+        if self.padded:
+            scores = scores + self.blanks[..., : self.length]
+        mix = scores.softmax(-1) @ values  # (R, H, 1, dk)
+        return torch.addmm(parts["own_out"][0], mix.flatten(1), parts["own_out"][1])  # (R, D)
+
+    def attend_to_source(self, x, parts):
+        keys, values = parts["source"]  # (B, H, dk, S), (B, H, S, dk)
+        query = torch.addmm(parts["query"][0], x, parts["query"][1])  # (R, D)
+        query = query.view(len(keys), self.beams, keys.shape[1], -1).transpose(1, 2)  # (B, H, beams, dk)
+        scores = query @ keys / math.sqrt(query.shape[-1]) + self.unseen  # (B, H, beams, S)
+        mix = (scores.softmax(-1) @ values).transpose(1, 2)  # (B, beams, H, dk)
+        return torch.addmm(parts["source_out"][0], mix.reshape(x.shape), parts["source_out"][1])  # (R, D)
+
+    def keep(self, rows, sentences=None):
+        """Go on with these rows only, in this order, and with these sentences only."""
+        self.blanks = self.blanks[rows]
+        for parts in self.layers:
+            for i, memory in enumerate(parts["own"]):
+                kept = memory[rows, :, : self.length]  # (R, H, T, dk), a copy
+                parts["own"][i] = memory[: len(rows)]
+                parts["own"][i][:, :, : self.length] = kept
+            if sentences is not None:
+                parts["source"] = [kept[sentences] for kept in parts["source"]]
+        if sentences is not None:
+            self.unseen = self.unseen[sentences]
+
+
+@torch.inference_mode()
+def decode_with(model, src, choose, max_len=None, drop=True):
+    """Twin of `decoding.decode_with`. `drop`: go on without sentences that are finished."""
+    src, limits = prepare(model, src, max_len)  # (B, S), (B,)
+    written = src.new_full((len(src), int(limits.max())), EOS_ID)  # (B, longest)
+    going = torch.arange(len(src), device=src.device)  # (R,), the sentence of each row
+    token, done = torch.full_like(going, BOS_ID), torch.zeros_like(going, dtype=torch.bool)  # (R,), (R,)
+    with eval_mode(model):
+        steps = Steps(model, src, written.shape[1])
+        while not done.all():
+            if drop and done.sum() > len(done) / 4:
+                rows = (~done).nonzero()[:, 0]
+                steps.keep(rows, rows)
+                going, token, done = going[rows], token[rows], done[rows]
+            logits = steps(token)  # (R, V)
+            check_logits(logits)
+            token = choose(logits).masked_fill(done, EOS_ID)  # (R,)
+            written[going, steps.length - 1] = token
+            done |= (token == EOS_ID) | (steps.length >= limits[going])
+    return [cut(row[:limit]) for row, limit in zip(written.tolist(), limits.tolist(), strict=True)]
+
+
+def greedy_decode(model, src, max_len=None):
+    """Twin of `decoding.greedy_decode`."""
+    return decode_with(model, src, most_likely, max_len)
+
+
+def sample(model, src, temperature=1.0, top_k=None, top_p=1.0, max_len=None, generator=None):
+    """Twin of `decoding.sample`; the same generator draws the same sentences."""
+    return decode_with(
+        model, src, lambda logits: draw(logits, temperature, top_k, top_p, generator), max_len, drop=False
+    )
+
+
+@torch.inference_mode()
+def beam_search(model, src, beam_size=4, length_penalty=0.6, max_len=None, n_best=None):
+    """Twin of `decoding.beam_search`: all sentences and all their hypotheses at once."""
+    check_beam(beam_size, length_penalty, n_best)
+    src, limits = prepare(model, src, max_len)  # (B, S), (B,)
+    found = [[] for _ in src]
+    with eval_mode(model):
+        steps = Steps(model, src, int(limits.max()), beam_size)
+        going = torch.arange(len(src), device=src.device)  # (B,), the sentences that are not finished
+        scores = steps.unseen.new_full((len(src), beam_size), -math.inf)  # (B, K)
+        scores[:, 0] = 0.0  # (B, K): one beginning, not K equal ones
+        written = src.new_full((len(src), beam_size, 1), BOS_ID)  # (B, K, 1)
+        while len(going):
+            logits = steps(written[..., -1].flatten())  # (B * K, V)
+            check_logits(logits)
+            total = scores[..., None] + logits.log_softmax(-1).unflatten(0, scores.shape)  # (B, K, V)
+            best, place = total.flatten(1).topk(min(2 * beam_size, total[0].numel()))  # (B, 2 * K)
+            parent, token = place // total.shape[-1], place % total.shape[-1]
+            ends = (token == EOS_ID) | (steps.length >= limits[going])[:, None]  # (B, 2 * K)
+            ended = ends & (best > -math.inf)
+            ended[:, beam_size:] = False
+            for b, rank in ended.nonzero().tolist():
+                ids = [*written[b, parent[b, rank], 1:].tolist(), token[b, rank].item()]
+                score = best[b, rank].item() / penalty(len(ids), length_penalty)
+                found[going[b]].append((cut(ids), score))
+            scores, slot = best.masked_fill(ends, -math.inf).topk(beam_size)  # (B, K)
+            parent, token = parent.gather(1, slot), token.gather(1, slot)  # (B, K), (B, K)
+            written = written.gather(1, parent[..., None].expand_as(written))  # (B, K, T)
+            written = torch.cat([written, token[..., None]], dim=-1)  # (B, K, T + 1)
+            on = torch.tensor([len(found[i]) < beam_size for i in going.tolist()], device=src.device)
+            on = (on & (scores[:, 0] > -math.inf)).nonzero()[:, 0]  # (B,), those that are not finished
+            rows = torch.arange(len(going), device=src.device)[:, None] * beam_size + parent  # (B, K)
+            steps.keep(rows[on].flatten(), on)
+            going, scores, written = going[on], scores[on], written[on]
+    found = [sorted(pairs, key=lambda pair: -pair[1]) for pairs in found]
+    return [pairs[:n_best] if n_best else pairs[0][0] for pairs in found]
+
+
+# --- Training -----------------------------------------------------------------------------------------------
+
+
+class OutputLoss(torch.autograd.Function):
+    """Smoothed cross-entropy of the logits `hidden @ weight^T`, which are never there all at once.
+
+    Called with hidden `(N, D)`, weight `(V, D)`, labels `(N,)` and the smoothing; gives the mean loss in nats
+    and how many labels have the largest logit. The gradient of a logit is (softmax - target) / N, where the
+    smoothed target is 1 - smoothing for the label and smoothing / V for every word.
+    """
+
+    @staticmethod
+    def forward(ctx, hidden, weight, labels, smoothing, rows=256):
+        dtype = hidden.dtype
+        if torch.is_autocast_enabled(hidden.device.type):
+            dtype = torch.get_autocast_dtype(hidden.device.type)
+        matrix, all_words, own = weight.to(dtype), weight.sum(0), weight[labels]  # (V, D), (D,), (N, D)
+        target = own * (1 - smoothing) + all_words * (smoothing / len(weight))  # (N, D)
+        loss, right = -(hidden * target).sum(), 0
+        hidden_grad, weight_grad = torch.empty_like(hidden), torch.zeros_like(weight)
+        for some in torch.arange(len(labels), device=labels.device).split(rows):
+            x = hidden[some]  # (n, D)
+            shares = (x.to(dtype) @ matrix.t()).to(hidden.dtype)  # (n, V), logits so far
+            most, best = shares.max(dim=-1, keepdim=True)  # (n, 1), (n, 1)
+            right = right + (best[:, 0] == labels[some]).sum()
+            total = shares.sub_(most).exp_().sum(dim=-1, keepdim=True)  # (n, 1)
+            loss = loss + (total.log() + most).sum()
+            hidden_grad[some] = (shares.to(dtype) @ matrix) / total - target[some]
+            weight_grad += shares.to(dtype).t() @ (x / total).to(dtype)
+        weight_grad.index_add_(0, labels, hidden, alpha=smoothing - 1)
+        weight_grad -= hidden.sum(0) * (smoothing / len(weight))
+        ctx.save_for_backward(hidden_grad / len(labels), weight_grad / len(labels))
+        ctx.mark_non_differentiable(right)
+        return loss / len(labels), right
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        hidden_grad, weight_grad = ctx.saved_tensors
+        return grad * hidden_grad, grad * weight_grad, None, None, None
+
+
+def dropout(x, p=0.5, training=True, inplace=False):
+    """`F.dropout` from 16 random bits a number, which are cheaper than a random number each."""
+    if not training or p == 0 or x.device.type != "cpu":
+        return F.dropout(x, p, training, inplace)
+    dropped = round(p * 2**16)  # of 65536 patterns
+    kept = torch.ge(random_bits(x.shape), dropped - 2**15, out=torch.empty_like(x, requires_grad=False))
+    return x * kept.mul_(2**16 / max(1, 2**16 - dropped))
+
+
+def random_bits(shape):
+    """Random whole numbers from -2^15 to 2^15 - 1 in a tensor of int16."""
+    fours = torch.empty((math.prod(shape) + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    return fours.view(torch.int16)[: math.prod(shape)].view(shape)
+
+
+def linear(x, weight, bias=None):
+    """`F.linear` as a convolution over single points: where oneDNN beats MKL, the way to it."""
+    if x.numel() * len(weight) < 2**24:
+        return F.linear(x, weight, bias)
+    points = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, D, N, 1), the numbers of a point last
+    return F.conv2d(points, weight[:, :, None, None], bias).permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+
+
+class Kernels(TorchFunctionMode):
+    """Inside this context every `F.dropout` and, where that pays, every `F.linear` is the one above."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return choice().get(function, function)(*args, **(kwargs or {}))
+
+
+@cache
+def choice():
+    """Which function of PyTorch is replaced by which; measured once in a process."""
+    if os.environ.get("TRANSFORMER_FAST") == "0":
+        return {}
+    return {F.dropout: dropout} | ({F.linear: linear} if gain_of_onednn() > 1.2 else {})
+
+
+def gain_of_onednn():
+    """How many times faster a linear layer is as a convolution here, forward and backward."""
+    x, weight = torch.randn(2048, 256, requires_grad=True), torch.randn(512, 256, requires_grad=True)
+
+    def seconds(function):
+        started = time.perf_counter()
+        function(x, weight).sum().backward()
+        return time.perf_counter() - started
+
+    rounds = [(seconds(F.linear), seconds(linear)) for _ in range(6)][1:]
+    return median(plain / folded for plain, folded in rounds)
+
+
+def suits(model):
+    """Whether `token_loss` may be used in its training: for a `Transformer` as it is in `helpers.model`."""
+    return type(model) is Transformer and bool(choice())
+
+
+def token_loss(model, src, tgt_in, labels, label_smoothing=0.0):
+    """Twin of `training.token_loss` from the ids on; also how many labels have the largest logit."""
+    memory, src_mask = model.encode(src), padding_mask(src, model.pad_id)  # (B, S, D), (B, 1, 1, S)
+    mask = causal_mask(tgt_in.shape[1]).to(tgt_in.device) & padding_mask(tgt_in, model.pad_id)
+    hidden = model.decoder(model.embed(tgt_in, model.tgt_embedding), memory, mask, src_mask)  # (B, T, D)
+    real = labels != PAD_ID  # (B, T)
+    return OutputLoss.apply(hidden[real], model.output.weight, labels[real], label_smoothing)
