@@ -139,8 +139,8 @@ def check_sampling(temperature, top_k, top_p):
 
 def check_logits(logits):
     """Raise ValueError when a model's logits are not numbers."""
-    if logits.isnan().any():
-        raise ValueError("the model's logits are NaN: its weights are damaged. Load it again.")
+    if not logits.sum().isfinite():
+        raise ValueError("the model's logits are NaN or infinite: its weights are damaged. Load it again.")
 
 
 def check_shares(**shares):

@@ -28,6 +28,60 @@ def joined(*layers):
     return torch.cat([layer.bias for layer in layers]), weight
 
 
+class Layer:
+    """What a layer of the decoder needs for the next token: its matrices, the keys and values so far."""
+
+    def __init__(self, layer, memory, real, longest, beams):
+        own, cross, feed = layer.self_attention, layer.cross_attention, layer.feed_forward
+        self.triad, self.own_out = joined(own.query, own.key, own.value), joined(own.projection)
+        self.query, self.source_out = joined(cross.query), joined(cross.projection)
+        self.widen, self.narrow = joined(feed.widen), joined(feed.narrow)
+        self.wraps = layer.add_and_norm
+        keys, values = (cross.split_heads(f(memory)) for f in (cross.key, cross.value))  # (B, H, S, dk)
+        values = values.masked_fill(~real[:, None, :, None], 0.0)  # where all is padding the mix is 0
+        self.source = [keys.contiguous(), values.contiguous()]
+        shape = (len(memory) * beams, keys.shape[1], longest, keys.shape[-1])  # (R, H, longest, dk)
+        self.own = [memory.new_zeros(shape) for _ in range(2)]
+
+    def __call__(self, x, t, blank, blanks, unseen):
+        """Vectors `(R, D)` of the tokens at place t to the vectors behind this layer."""
+        for wrap, part in zip(
+            self.wraps, (self.attend_to_own, self.attend_to_source, self.feed), strict=True
+        ):
+            y = part(wrap.norm(x) if wrap.norm_first else x, t, blank, blanks, unseen)  # (R, D)
+            x = x + y if wrap.norm_first else wrap.norm(x + y)
+        return x
+
+    def attend_to_own(self, x, t, blank, blanks, unseen):
+        keys, values = (kept[:, :, : t + 1] for kept in self.own)  # (R, H, T, dk)
+        triad = torch.addmm(self.triad[0], x, self.triad[1])  # (R, 3 * D)
+        query, keys[:, :, -1], value = triad.view(len(x), 3, keys.shape[1], -1).unbind(1)  # (R, H, dk)
+        values[:, :, -1] = value if blanks is None else value.masked_fill(blank[:, None, None], 0.0)
+        mix = F.scaled_dot_product_attention(query[:, :, None], keys, values, blanks)  # (R, H, 1, dk)
+        return torch.addmm(self.own_out[0], mix.flatten(1), self.own_out[1])  # (R, D)
+
+    def attend_to_source(self, x, t, blank, blanks, unseen):
+        query = torch.addmm(self.query[0], x, self.query[1])  # (R, D)
+        sentences, heads, _, size = self.source[0].shape
+        query = query.view(sentences, -1, heads, size).transpose(1, 2)  # (B, H, beams, dk)
+        mix = F.scaled_dot_product_attention(query, *self.source, unseen)  # (B, H, beams, dk)
+        return torch.addmm(self.source_out[0], mix.transpose(1, 2).reshape(x.shape), self.source_out[1])
+
+    def feed(self, x, *_):
+        return torch.addmm(
+            self.narrow[0], torch.addmm(self.widen[0], x, self.widen[1]).relu_(), self.narrow[1]
+        )
+
+    def keep(self, rows, sentences, t):
+        """As `Steps.keep`, after t tokens."""
+        for i, memory in enumerate(self.own):
+            kept = memory[rows, :, :t]  # (R, H, T, dk), a copy
+            self.own[i] = memory[: len(rows)]
+            self.own[i][:, :, :t] = kept
+        if sentences is not None:
+            self.source = [kept[sentences] for kept in self.source]
+
+
 class Steps:
     """The decoder of `model`, one token at a time, for `beams` hypotheses of each source in `src` `(B, S)`.
 
@@ -36,69 +90,32 @@ class Steps:
     """
 
     def __init__(self, model, src, longest, beams=1):
-        self.model, self.beams, self.length, self.padded = model, beams, 0, False
+        self.model, self.length, self.blanks = model, 0, None
         memory, real = model.encode(src), src != model.pad_id  # (B, S, D), (B, S)
         self.lowest = torch.finfo(memory.dtype).min  # added to the score of what must not be seen
         self.unseen = memory.new_zeros(real.shape).masked_fill(~real, self.lowest)[:, None, None]
-        rows, heads = len(src) * beams, model.decoder.layers[0].self_attention.n_heads
-        self.blanks = memory.new_zeros(rows, 1, 1, longest)
-        self.output, self.layers = model.output.weight.t().contiguous(), []  # (D, V)
-        for layer in model.decoder.layers:
-            own, cross = layer.self_attention, layer.cross_attention
-            keys, values = (cross.split_heads(f(memory)) for f in (cross.key, cross.value))  # (B, H, S, dk)
-            values = values.masked_fill(~real[:, None, :, None], 0.0)  # where all is padding the mix is 0
-            empty = memory.new_zeros(2, rows, heads, longest, keys.shape[-1])
-            self.layers.append({
-                "layer": layer, "own": list(empty), "source": [keys.transpose(-1, -2).contiguous(), values],
-                "triad": joined(own.query, own.key, own.value), "own_out": joined(own.projection),
-                "query": joined(cross.query), "source_out": joined(cross.projection),
-            })  # fmt: skip
+        self.layers = [Layer(layer, memory, real, longest, beams) for layer in model.decoder.layers]
+        self.output = model.output.weight.t().contiguous()  # (D, V)
 
     def __call__(self, token):
         """The newest ids `(R,)` to the logits of the next `(R, V)`."""
-        model, t = self.model, self.length
-        blank = (token == model.pad_id)[:, None, None, None]  # (R, 1, 1, 1)
-        self.padded = self.padded or bool(blank.any())  # padding that the model has written itself
-        self.blanks[..., t : t + 1].masked_fill_(blank, self.lowest)
-        self.length = t + 1
+        model, t, blank = self.model, self.length, token == self.model.pad_id  # (R,)
         x = model.tgt_embedding(token) * model.scale + model.positions.table[t]  # (R, D)
-        for parts in self.layers:
-            first, second, third = parts["layer"].add_and_norm
-            x = first(x, lambda y, parts=parts: self.attend_to_own(y, parts, blank))
-            x = second(x, lambda y, parts=parts: self.attend_to_source(y, parts))
-            x = third(x, parts["layer"].feed_forward)
+        if self.blanks is None and blank.any():  # padding that the model has written itself
+            self.blanks = x.new_zeros(len(x), 1, 1, self.layers[0].own[0].shape[2])
+        if self.blanks is not None:
+            self.blanks[:, 0, 0, t].masked_fill_(blank, self.lowest)
+        self.length = t + 1
+        blanks = None if self.blanks is None else self.blanks[..., : t + 1]  # (R, 1, 1, T)
+        for layer in self.layers:
+            x = layer(x, t, blank, blanks, self.unseen)
         return model.decoder.norm(x) @ self.output  # (R, V)
-
-    def attend_to_own(self, x, parts, blank):
-        keys, values = (kept[:, :, : self.length] for kept in parts["own"])  # (R, H, T, dk)
-        triad = torch.addmm(parts["triad"][0], x, parts["triad"][1])  # (R, 3 * D)
-        query, key, value = triad.view(len(x), 3, keys.shape[1], -1).unbind(1)  # (R, H, dk)
-        keys[:, :, -1] = key
-        values[:, :, -1] = value.masked_fill(blank[..., 0], 0.0) if self.padded else value
-        scores = query[:, :, None] @ keys.transpose(-1, -2) / math.sqrt(query.shape[-1])  # (R, H, 1, T)
-        if self.padded:
-            scores = scores + self.blanks[..., : self.length]
-        mix = scores.softmax(-1) @ values  # (R, H, 1, dk)
-        return torch.addmm(parts["own_out"][0], mix.flatten(1), parts["own_out"][1])  # (R, D)
-
-    def attend_to_source(self, x, parts):
-        keys, values = parts["source"]  # (B, H, dk, S), (B, H, S, dk)
-        query = torch.addmm(parts["query"][0], x, parts["query"][1])  # (R, D)
-        query = query.view(len(keys), self.beams, keys.shape[1], -1).transpose(1, 2)  # (B, H, beams, dk)
-        scores = query @ keys / math.sqrt(query.shape[-1]) + self.unseen  # (B, H, beams, S)
-        mix = (scores.softmax(-1) @ values).transpose(1, 2)  # (B, beams, H, dk)
-        return torch.addmm(parts["source_out"][0], mix.reshape(x.shape), parts["source_out"][1])  # (R, D)
 
     def keep(self, rows, sentences=None):
         """Go on with these rows only, in this order, and with these sentences only."""
-        self.blanks = self.blanks[rows]
-        for parts in self.layers:
-            for i, memory in enumerate(parts["own"]):
-                kept = memory[rows, :, : self.length]  # (R, H, T, dk), a copy
-                parts["own"][i] = memory[: len(rows)]
-                parts["own"][i][:, :, : self.length] = kept
-            if sentences is not None:
-                parts["source"] = [kept[sentences] for kept in parts["source"]]
+        self.blanks = None if self.blanks is None else self.blanks[rows]
+        for layer in self.layers:
+            layer.keep(rows, sentences, self.length)
         if sentences is not None:
             self.unseen = self.unseen[sentences]
 

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import NullFormatter
 
 # Line colours: the palette of Okabe and Ito without its yellow, which is too pale for lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
@@ -276,6 +277,78 @@ def ring(targets, *, ax=None, title=None):
     return ax.figure
 
 
+def share_bars(panels, *, title=None):
+    """Shares of the same words under several settings, one panel of bars each; returns the figure.
+
+    `panels` is {name of the panel: {word: share}}. A word with the share 0 has no bar, and its name is grey.
+    Raises ValueError when a panel has other words than the first, or a number that is no share.
+    """
+    if not panels:
+        raise ValueError("panels is empty, expected {name: {word: share}}")
+    words = list(next(iter(panels.values())))
+    for name, shares in panels.items():
+        if list(shares) != words:
+            raise ValueError(f"panel {name!r} has the words {list(shares)}, the first panel has {words}")
+        for word, share in shares.items():
+            if not -1e-6 < share < 1 + 1e-6:
+                raise ValueError(f"panel {name!r} gives {word!r} the share {share:.3g}, expected 0 to 1")
+    size = (1.6 + 2.2 * len(panels), 1.3 + 0.42 * len(words))
+    fig, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained")
+    for ax, (name, shares) in zip(axes[0], panels.items(), strict=True):
+        ax.barh(words, shares.values(), height=0.72, color="#A9D5F2", edgecolor=INK, linewidth=1.2)
+        for row, share in enumerate(shares.values()):
+            text = "0" if share == 0 else f"{share:.2f}".removeprefix("0")
+            ax.text(share + 0.03, row, text, fontsize=13, va="center_baseline", color=INK if share else GREY)
+        ax.set_title(name, fontsize=14)
+        ax.set(xlim=(0, 1.25), xticks=())
+        ax.spines[["top", "right", "bottom"]].set_visible(False)
+        ax.tick_params(axis="y", length=0, labelsize=13)
+    axes[0, 0].invert_yaxis()
+    if title:
+        fig.suptitle(title, fontsize=15)
+    return fig
+
+
+def beam_tree(steps, *, title=None):
+    """The beginnings that a beam search has kept at each step, with their scores; returns the figure.
+
+    `steps` holds for each step the kept pairs (words, score), best first. Each is drawn as its last word with
+    a line from the beginning that it extends; those from which no sentence came are pale, and those that have
+    ended have a thick outline. Raises ValueError when a beginning extends one that was not kept.
+    """
+    if not steps or not all(steps):
+        raise ValueError("steps holds no beginnings, expected a list of (words, score) for each step")
+    places = {(): (0, 0)}
+    places |= {tuple(words): (x, y) for x, step in enumerate(steps, 1) for y, (words, _) in enumerate(step)}
+    parents = {beginning[:-1] for beginning in places if beginning}
+    for beginning in parents - set(places):
+        raise ValueError(f"the beginning {' '.join(beginning)!r} is extended but was not kept")
+    finished = {tuple(words) for step in steps for words, _ in step if words[-1] == "</s>"}
+    alive = {words[:n] for words in finished for n in range(len(words) + 1)}
+    rows = max(len(step) for step in steps)
+    fig, ax = plt.subplots(figsize=(1.13 * len(steps) + 1, 0.9 * rows + 0.6), layout="constrained")
+    ax.set(xlim=(-0.45, len(steps) + 0.5), ylim=(rows - 0.6, -0.45))
+    ax.axis("off")
+    labels = [((), None), *(pair for step in steps for pair in step)]
+    for words, score in labels:
+        beginning = tuple(words)
+        (x, y), lives, ends = places[beginning], beginning in alive, beginning in finished
+        ink = INK if lives else GREY
+        if beginning:
+            start = places[beginning[:-1]]
+            line = {"color": ink, "linewidth": 1.8 if lives else 1, "zorder": 1}
+            ax.plot([start[0], x], [start[1], y], linestyle="-" if lives else (0, (3, 2)), **line)
+        shape = {"boxstyle": "round,pad=0.2", "facecolor": "#A9D5F2" if lives else "white", "edgecolor": ink}
+        text = f"{words[-1]}\n{score:.2f}" if beginning else "<s>"
+        box = shape | {"linewidth": 3.5 if ends else 1.2}
+        ax.text(x, y, text, fontsize=14, ha="center", va="center", color=ink, bbox=box, zorder=3)
+    if title:
+        ax.set_title(title, fontsize=15)
+    ended = [f"{' '.join(words)} ({score:.2f})" for words, score in labels if tuple(words) in finished]
+    fig.set_label(f"Tree of a beam search of {len(steps)} steps. It ends in: {'; '.join(ended)}.")
+    return fig
+
+
 def board(table, *, live=None, chance=None, title=None, scale="accuracy"):
     """Heat map of a board, rows x tasks, with the mean over the seeds and their lowest and highest score.
 
@@ -335,11 +408,12 @@ def _checked_weights(weights, query_words, key_words):
     return weights
 
 
-def curves(history, *, xlabel="step", ylabel="loss", title=None, ax=None):
+def curves(history, *, xlabel="step", ylabel="loss", title=None, ax=None, log=False):
     """Draw training curves, each with its name at its right end, and return the figure.
 
     `history` is {name: (x values, y values)}, or the History that `helpers.training.train` returns:
-    its training loss at each step and, if measured, its validation loss after each epoch.
+    its training loss at each step and, if measured, its validation loss after each epoch. `log` makes the
+    scale of the y values logarithmic.
     Raises ValueError when there is no curve, or a curve is empty or has different numbers of x and y values.
     """
     lines = dict(history) if isinstance(history, Mapping) else _history_lines(history)
@@ -354,6 +428,9 @@ def curves(history, *, xlabel="step", ylabel="loss", title=None, ax=None):
         style = {"linestyle": LINE_STYLES[index % 4], "marker": MARKERS[index % 6], "markersize": 7}
         style.update(color=COLOURS[index % 6], linewidth=2.2, markevery=max(1, len(x) // 8))
         ax.plot(x, y, label=name, **style)
+    if log:
+        ax.set_yscale("log")
+        ax.yaxis.set(major_formatter="{x:g}", minor_formatter=NullFormatter())
     ax.set_xlabel(xlabel, fontsize=14)
     ax.set_ylabel(ylabel, fontsize=14)
     ax.tick_params(labelsize=13)
@@ -391,11 +468,13 @@ def _history_lines(history):
 
 def _name_lines(ax):
     """Write the name of each line right of its end, moved up where two names would touch."""
-    gap, lowest = 0.075 * np.diff(ax.get_ylim())[0], -np.inf
+    log = ax.get_yscale() == "log"
+    scale, back = (np.log10, lambda y: 10**y) if log else (np.asarray, np.asarray)
+    gap, lowest = 0.075 * np.diff(scale(ax.get_ylim()))[0], -np.inf
     right = max(line.get_xdata()[-1] for line in ax.get_lines()) + 0.03 * np.diff(ax.get_xlim())[0]
     for line in sorted(ax.get_lines(), key=lambda line: line.get_ydata()[-1]):
         end = line.get_xdata()[-1], line.get_ydata()[-1]
-        lowest = max(lowest + gap, end[1])
+        lowest = max(lowest + gap, scale(end[1]))
         style = {"color": line.get_color(), "fontsize": 14, "va": "center", "annotation_clip": False}
         leader = {"arrowstyle": "-", "color": line.get_color(), "shrinkA": 2, "shrinkB": 4}
-        ax.annotate(line.get_label(), end, xytext=(right, lowest), arrowprops=leader, **style)
+        ax.annotate(line.get_label(), end, xytext=(right, back(lowest)), arrowprops=leader, **style)

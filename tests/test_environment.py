@@ -61,8 +61,8 @@ def imports(folder):
 
 
 def test_runtime_packages_are_those_that_are_imported():
-    # IPython is there wherever a notebook is, and is imported nowhere else.
-    assert (imports("helpers") | imports("lessons")) - {"IPython"} == set(RUNTIME)
+    # IPython is there wherever a notebook is; transformers is only measured where it is installed.
+    assert (imports("helpers") | imports("lessons")) - {"IPython", "transformers"} == set(RUNTIME)
     assert {*setup.PACKAGES.values(), "torch"} == set(RUNTIME)
 
 

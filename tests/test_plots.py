@@ -182,6 +182,69 @@ def test_attention_map_refuses_what_cannot_be_attention_weights(weights, message
     assert plt.get_fignums() == []
 
 
+# share_bars
+
+SHARES = {"temperature 1": {"is": 0.6, "carries": 0.4}, "top-p": {"is": 1.0, "carries": 0}}
+
+
+def test_share_bars_have_one_panel_each_and_write_the_shares():
+    fig = plots.share_bars(SHARES, title="A man ...")
+    assert [ax.get_title() for ax in fig.axes] == list(SHARES)
+    assert words(fig) == [".60", ".40", "1.00", "0"]
+    assert [bar.get_width() for ax in fig.axes for bar in ax.patches] == [0.6, 0.4, 1.0, 0]
+    assert fig.axes[0].yaxis_inverted(), "the first word stands on top"
+
+
+@pytest.mark.parametrize(
+    ("panels", "message"),
+    [
+        ({}, "panels is empty"),
+        (SHARES | {"third": {"is": 1.0}}, "panel 'third' has the words"),
+        ({"first": {"is": 1.5}}, "'is' the share 1.5"),
+        ({"first": {"is": float("nan")}}, "'is' the share nan"),
+    ],
+)
+def test_share_bars_refuse_what_is_no_share(panels, message):
+    with pytest.raises(ValueError, match=message):
+        plots.share_bars(panels)
+
+
+# beam_tree
+
+STEPS = [
+    [(["A"], -0.1), (["One"], -3.0)],
+    [(["A", "man"], -0.2), (["A", "dog"], -1.0)],
+    [(["A", "man", "</s>"], -0.3)],
+]
+
+
+def test_beam_tree_draws_each_beginning_once_with_a_line_from_where_it_came():
+    fig = plots.beam_tree(STEPS, title="A beam of 2")
+    assert words(fig) == ["<s>", "A\n-0.10", "One\n-3.00", "man\n-0.20", "dog\n-1.00", "</s>\n-0.30"]
+    assert len(fig.axes[0].get_lines()) == 5
+    assert fig.get_label().endswith("It ends in: A man </s> (-0.30).")
+
+
+def test_in_a_beam_tree_ends_are_thick_and_what_came_to_nothing_is_pale():
+    texts = {text.get_text().split("\n")[0]: text for text in plots.beam_tree(STEPS).axes[0].texts}
+    thick_ones = [word for word, text in texts.items() if text.get_bbox_patch().get_linewidth() > 3]
+    pale = [word for word, text in texts.items() if text.get_color() == plots.GREY]
+    assert (thick_ones, pale) == (["</s>"], ["One", "dog"])
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([], "no beginnings"),
+        ([[]], "no beginnings"),
+        ([*STEPS, [(["The", "cat"], -1.0)]], "'The' is extended"),
+    ],
+)
+def test_beam_tree_refuses_beginnings_from_nowhere(steps, message):
+    with pytest.raises(ValueError, match=message):
+        plots.beam_tree(steps)
+
+
 # curves
 
 
@@ -200,6 +263,12 @@ def test_names_of_lines_that_end_together_do_not_touch():
     fig.canvas.draw()
     boxes = sorted((Text.get_window_extent(text) for text in fig.axes[0].texts), key=lambda box: box.y0)
     assert all(lower.y1 <= upper.y0 for lower, upper in zip(boxes, boxes[1:], strict=False))
+
+
+def test_on_a_logarithmic_scale_each_name_stands_beside_the_end_of_its_line():
+    fig = plots.curves({"dear": ([0, 1], [10, 1000]), "cheap": ([0, 1], [4, 5])}, log=True)
+    heights = {text.get_text(): text.xyann[1] for text in fig.axes[0].texts}
+    assert heights == pytest.approx({"dear": 1000, "cheap": 5})
 
 
 def test_curves_takes_a_training_history():

@@ -42,7 +42,7 @@ plots.show(fig)
 # Every part exists already. You build each of them a second time, with one more method: the way back. The
 # cells that build a part use NumPy and nothing else. PyTorch appears in the cells that compare.
 #
-# ## Stage 36 - One linear layer, backwards
+# ## Stage 42 - One linear layer, backwards
 #
 # Training needs to know how the loss moves when a parameter moves. That is the **gradient**: one number
 # for each parameter. So the gradient of a matrix is a matrix of the same shape. Start with two weights
@@ -236,7 +236,7 @@ def off(found, wanted):
 # %% [markdown]
 # The second judge is autograd. This cell brings in PyTorch, to compare. It copies the parameters of a
 # part into a module of PyTorch or of `helpers.model`, runs both on the same numbers, and collects the
-# gradients under the same names. (`our_name` is for stage 39: `helpers` has a list of layers where you
+# gradients under the same names. (`our_name` is for stage 45: `helpers` has a list of layers where you
 # have one.) `both_agree` asks both: equal to the slopes up to a ten-millionth, and to autograd up to
 # $10^{-10}$.
 
@@ -292,7 +292,7 @@ assert both_agree(feed_forward, reference.FeedForward(4, 8), two_sentences), "fe
 # Both judges agree on all three. At 0 ReLU has a bend, and central differences across a bend are wrong.
 # So the cell first makes sure that no input is near.
 #
-# ## Stage 37 - Cross-entropy, residual, layer normalisation
+# ## Stage 43 - Cross-entropy, residual, layer normalisation
 #
 # The loss is the end of the forward pass, so it is the start of the way back. Cross-entropy is minus the
 # logarithm of the probability of the right answer. Softmax and logarithm together have a short gradient:
@@ -474,12 +474,12 @@ assert both_agree(norm, torch.nn.LayerNorm(4), two_sentences), "layer normalisat
 # %% [markdown]
 # In class, this is a good place for a break.
 #
-# ## Stage 38 - Attention, several heads, embedding
+# ## Stage 44 - Attention, several heads, embedding
 #
 # Attention has two matrix products, and between them a softmax along each row. In a softmax every weight
 # depends on every score of its row. All these derivatives together are a matrix, the **Jacobian**:
 # `diag(w) - w wᵀ` for a row `w` of attention weights. On the diagonal stands w (1 - w). Off it stands
-# minus the product of two weights: what one weight gains, the others lose. The two scores of stage 37 have
+# minus the product of two weights: what one weight gains, the others lose. The two scores of stage 43 have
 # the weights 3/4 and 1/4. Their slopes are the judge: one row for each weight.
 
 # %% tags=["part"]
@@ -659,7 +659,7 @@ ids = np.array([[4, 5, 4], [5, 5, 0]])
 assert both_agree(Embedding(np.random.default_rng(0), 6, 4), torch.nn.Embedding(6, 4), ids), "embedding"
 
 # %% [markdown]
-# ## Stage 39 - The whole model by hand
+# ## Stage 45 - The whole model by hand
 #
 # All parts are there. An encoder layer puts them together in the paper's order, and its way back is the
 # way there, read from below. For every `x + ...` forward there is a `grad + ...` backward: the line of
@@ -885,7 +885,7 @@ assert factor_moves < 0.01 / 1000, "Adam divides the factor away"
 
 # %% [markdown]
 # Hardly anything changes: a constant factor stands in the mean and in the root of the square, so Adam
-# divides it away, in this step and in all later ones. Only `eps` is left of it. The fault of stage 37
+# divides it away, in this step and in all later ones. Only `eps` is left of it. The fault of stage 43
 # leaves out the number of real words. If that number changes from batch to batch, the steps differ a
 # little, and still no loss curve would tell you. Only a gradient check does. With plain gradient steps, a
 # factor of 16 makes each step 16 times as long.
