@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import cache
 from statistics import median, quantiles
 
 from helpers.setup import progress, run_command, start_command
@@ -192,7 +193,8 @@ def measure_late_tokens(rows, rounds):
 # --- The machine and the memory -----------------------------------------------------------------------------
 
 
-def operations_per_second(dtype, size=2048):
+@cache
+def operations_per_second(dtype, size=1024):
     """Of a large matrix product, the best of five."""
     a = torch.randn(size, size).to(dtype)
     return 2 * size**3 / min(sum(side_by_side({"": lambda: a @ a}, 5).values(), []))

@@ -393,12 +393,13 @@ def beam_search(model, src, beam_size=4, length_penalty=0.6, max_len=None, n_bes
 
 # %%
 src = ids(*german)
-print("beam of 1 = greedy:", beam_search(model, src, beam_size=1) == greedy_decode(model, src))
+assert beam_search(model, src, beam_size=1) == greedy_decode(model, src)
+print("beam of 1 = greedy")
 for power in (0.0, 0.6):
     wide = beam_search(tiny, tiny_src, beam_size=341, length_penalty=power, max_len=4, n_best=341)[0]
     brute = sorted((score / penalty(len(row), power) for row, score in every.items()), reverse=True)
-    same = torch.allclose(torch.tensor([score for _, score in wide]), torch.tensor(brute), atol=1e-5)
-    print(f"penalty {power}: {len(wide)} scores, equal to the list: {same}; best {wide[0][0]}")
+    assert torch.allclose(torch.tensor([score for _, score in wide]), torch.tensor(brute), atol=1e-5)
+    print(f"penalty {power}: {len(wide)} scores, equal to the list; best {wide[0][0]}")
 for power in (0.0, 0.6):
     print(f"penalty {power}:", text(beam_search(model, ids(german[3]), length_penalty=power)[0]))
 silence = log_probability(strange, "")  # one token, divided by 1
