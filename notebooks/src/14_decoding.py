@@ -128,7 +128,7 @@ assert [text(row) for row in together] == alone
 #
 # A caption can be worded in many ways, and greedy always gives the same one. For variety, draw each subword
 # at random with the model's probabilities: 24 times, for one sentence. Which rows would you expect to be
-# odd? Look at what stands after the end.
+# odd?
 
 # %% tags=["nbval-ignore-output"]
 # not compared: random drawings differ between processors
@@ -188,7 +188,7 @@ print(f"outside the five likeliest: {1 - five.mean().item():.2f} of a step")
 print(f"at least once in {len(five)} steps: {1 - five.prod().item():.2f}")
 
 # %% [markdown]
-# Each of the other 5,995 is nearly impossible, and together they turn up in two sentences of five. To keep
+# Each of the other 5,995 is nearly impossible, and together they turn up that often in this sentence. To keep
 # them out, divide the logits by a **temperature** below 1, and what is likely becomes likelier. Or cut the
 # tail off: keep the `top_k` likeliest (**top-k**), or as few as hold the share `top_p` together (**nucleus
 # sampling**, top-p).
@@ -330,8 +330,8 @@ print(f"{score:.1f}  {text(answer)}\n{log_probability(strange, ''):.1f}  (nothin
 
 # %% [markdown]
 # To say nothing is far likelier, as it was for the tiny model. The beam missed it, since `</s>` is not
-# among the three best first words; one that misses less would find it. So **a better search can give a
-# worse translation**. Large translators have this too (Stahlberg and Byrne, 2019).
+# among the three best first words. **The likeliest sentence can be none at all**, in large translators too
+# (Stahlberg and Byrne, 2019).
 #
 # The usual fix divides the score by the length. That would be the mean; the paper takes a gentler divisor,
 # with a power of 0.6.
@@ -551,8 +551,7 @@ assert fast.beam_search(model, src) == beam_search(model, src)
 # ## Recap
 #
 # 1. Alone must equal in a batch: the source's mask, and rows that know they are done.
-# 2. Drawing needs the tail cut off, by temperature, top-k or top-p; label smoothing has put something
-#    there.
+# 2. Drawing needs the tail cut off, by temperature, top-k or top-p.
 # 3. Greedy cannot go back. A beam keeps several beginnings; a beam of 1 is greedy, one wide enough is a
 #    full search.
 # 4. The likeliest sentence can be none at all, so scores are divided by a power of their length.
@@ -635,8 +634,7 @@ check.consensus(consensus)
 #
 # The consensus of each twin, with the settings and the seed; the share of drawings with *it* for both, and
 # how far such a share can be off with 30 drawings (by a tenth, easily); the reason why it need not equal
-# the number above, which was for *one* wording. The method is called minimum Bayes risk decoding. It never
-# picks the empty sentence, since nothing agrees with it.
+# the number above, which was for *one* wording. The method is called minimum Bayes risk decoding.
 #
 # </details>
 #

@@ -9,8 +9,8 @@
 # A decoder without a cache sends everything it has written through all its layers, for each new word. One
 # with a cache sends one word. There are two things to keep: keys and values of the words already written,
 # for self-attention, and those of the source, for cross-attention. Place two bets. At the tenth word of an
-# answer to a source of twenty, which of the two saves more? And what does the cache of a batch of 64 weigh:
-# a hundredth of the model, a tenth, or more than all of it?
+# answer to a source of twenty, which of the two saves more? And what does the cache of 64 answers of 60 words
+# weigh: a hundredth of the model, a tenth, or more than all of it?
 
 # %% tags=["setup"]
 # SETUP
@@ -132,9 +132,9 @@ rest = sum(multiplications(0, True, True).values())
 print(f"self-attention costs as much as all the rest at word {rest / (N * 2 * D):,.0f}")
 
 # %% [markdown]
-# Nearly all of it is matrices, whose cost does not depend on how much is written. Self-attention grows with
-# every word, and catches up with the rest at a length that this model, with its 512 places, never reaches.
-# "The cost per word is flat" holds below that, and not above.
+# At word 500 four fifths of it are matrices, whose cost does not depend on how much is written.
+# Self-attention grows with every word, and catches up with the rest at a length that this model, with its
+# 512 places, never reaches.
 #
 # ## In time
 #
@@ -176,9 +176,7 @@ axes[1].set_ylim(1, 1000)
 plots.show(fig)
 
 # %% [markdown]
-# The gap in time is far smaller than the gap in multiplications. A matrix that meets 400 words is read once
-# and used 400 times; one that meets a single word is read just as much, and used once. Reading is the usual
-# reason, and why servers let many sentences share a step. This study has not taken it apart.
+# The gap in time is far smaller than the gap in multiplications. Why, this study has not taken apart.
 #
 # ## In memory
 #
@@ -203,8 +201,8 @@ for case in ((1, 1, 20), (1, 500, 20), (64, 60, 20), (64, 60, 20, 4)):
 assert sum(kept_numbers(64, 60, 20)) > parameters > sum(kept_numbers(1, 500, 20))
 
 # %% [markdown]
-# (sentences, words, words of the source, and beams.) One sentence weighs little. A batch of 64 of ordinary
-# length weighs more than the model, and a beam of 4 four times that, sources aside. In large language
+# (sentences, words, words of the source, and beams.) One sentence weighs little. A batch of 64 with room
+# for 60 words weighs more than the model, and a beam of 4 four times that, sources aside. In large language
 # models it is this memory that limits how many readers a machine can serve; fewer heads for keys and values
 # than for queries is the usual way out.
 #
