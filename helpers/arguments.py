@@ -138,9 +138,9 @@ def check_sampling(temperature, top_k, top_p):
 
 
 def check_logits(logits):
-    """Raise ValueError when a model's logits are not numbers."""
-    if not logits.sum().isfinite():
-        raise ValueError("the model's logits are NaN or infinite: its weights are damaged. Load it again.")
+    """Raise ValueError when a model's logits are not numbers; -inf, for a word that is forbidden, may be."""
+    if logits.sum().isnan():
+        raise ValueError("the model's logits are NaN: its weights are damaged. Load it again.")
 
 
 def check_shares(**shares):

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
+from helpers import fast
 from helpers.checkpoints import load_model, write_file
 from helpers.data import bucketed_batches, encode_pairs
 from helpers.decoding import translate_batch
@@ -61,7 +62,8 @@ def make_card(args, folder, sizes, history, n_pairs, valid, test):
     model = load_model(folder / "model.safetensors").to(args.device)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     sources, references = zip(*test, strict=True)
-    scores = score(translate_batch(model, tokenizer, sources), references, args.direction[-2:])
+    translations = translate_batch(model, tokenizer, sources, decode=fast.greedy_decode)
+    scores = score(translations, references, args.direction[-2:])
     valid_batches = bucketed_batches(encode_pairs(valid, tokenizer), args.max_tokens)
     return {
         "direction": args.direction,

@@ -21,7 +21,7 @@ from helpers.model import eval_mode, padding_mask
 from helpers.setup import progress
 
 
-def prepare(model, src, max_len=None):
+def source_and_limits(model, src, max_len=None):
     """The source `(B, S)` on the model's device, and how many tokens each answer may have, `(B,)`.
 
     That is `max_len`, or the source's own ids plus 50 (section 6.1), and never more than the model can read.
@@ -42,7 +42,7 @@ def cut(row):
 
 def decode_with(model, src, choose, max_len=None):
     """Extend every sentence by the token that `choose` finds in its logits, until `</s>` or the limit."""
-    src, limits = prepare(model, src, max_len)  # (B, S), (B,)
+    src, limits = source_and_limits(model, src, max_len)  # (B, S), (B,)
     tgt = src.new_full((len(src), 1), BOS_ID)  # (B, 1)
     done = torch.zeros_like(limits, dtype=torch.bool)  # (B,)
     with eval_mode(model):
@@ -124,7 +124,7 @@ def search(model, src, beam_size, length_penalty, limit):
         beam = []
         for rank, (ids, score) in enumerate(candidates):
             if ids[-1] == EOS_ID or len(ids) > limit:
-                if rank < beam_size:
+                if rank < beam_size:  # those behind are spare beginnings
                     finished.append((cut(ids[1:]), score / penalty(len(ids) - 1, length_penalty)))
             elif len(beam) < beam_size:
                 beam.append((ids, score))
@@ -149,7 +149,7 @@ def beam_search(model, src, beam_size=4, length_penalty=0.6, max_len=None, n_bes
         ValueError: the model's logits are not numbers, or a bad argument.
     """
     check_beam(beam_size, length_penalty, n_best)
-    src, limits = prepare(model, src, max_len)  # (B, S), (B,)
+    src, limits = source_and_limits(model, src, max_len)  # (B, S), (B,)
     with eval_mode(model):
         found = [
             search(model, row[None], beam_size, length_penalty, limit)

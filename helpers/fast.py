@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from helpers.arguments import check_beam, check_logits
 from helpers.data import BOS_ID, EOS_ID, PAD_ID
-from helpers.decoding import cut, draw, most_likely, penalty, prepare
+from helpers.decoding import cut, draw, most_likely, penalty, source_and_limits
 from helpers.model import Transformer, causal_mask, eval_mode, padding_mask
 
 # --- Generation ---------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ class Steps:
 @torch.inference_mode()
 def decode_with(model, src, choose, max_len=None, drop=True):
     """Twin of `decoding.decode_with`. `drop`: go on without sentences that are finished."""
-    src, limits = prepare(model, src, max_len)  # (B, S), (B,)
+    src, limits = source_and_limits(model, src, max_len)  # (B, S), (B,)
     written = src.new_full((len(src), int(limits.max())), EOS_ID)  # (B, longest)
     going = torch.arange(len(src), device=src.device)  # (R,), the sentence of each row
     token, done = torch.full_like(going, BOS_ID), torch.zeros_like(going, dtype=torch.bool)  # (R,), (R,)
@@ -158,7 +158,7 @@ def sample(model, src, temperature=1.0, top_k=None, top_p=1.0, max_len=None, gen
 def beam_search(model, src, beam_size=4, length_penalty=0.6, max_len=None, n_best=None):
     """Twin of `decoding.beam_search`: all sentences and all their hypotheses at once."""
     check_beam(beam_size, length_penalty, n_best)
-    src, limits = prepare(model, src, max_len)  # (B, S), (B,)
+    src, limits = source_and_limits(model, src, max_len)  # (B, S), (B,)
     found = [[] for _ in src]
     with eval_mode(model):
         steps = Steps(model, src, int(limits.max()), beam_size)
@@ -235,11 +235,11 @@ class OutputLoss(torch.autograd.Function):
 
 def dropout(x, p=0.5, training=True, inplace=False):
     """`F.dropout` from 16 random bits a number, which are cheaper than a random number each."""
-    if not training or p == 0 or x.device.type != "cpu":
-        return F.dropout(x, p, training, inplace)
     dropped = round(p * 2**16)  # of 65536 patterns
+    if not training or not 0 < dropped < 2**16 or x.device.type != "cpu":
+        return F.dropout(x, p, training, inplace)
     kept = torch.ge(random_bits(x.shape), dropped - 2**15, out=torch.empty_like(x, requires_grad=False))
-    return x * kept.mul_(2**16 / max(1, 2**16 - dropped))
+    return x * kept.mul_(2**16 / (2**16 - dropped))
 
 
 def random_bits(shape):

@@ -25,7 +25,7 @@ BUILT_IN_THE_OPEN = ("helpers/model.py", "helpers/decoding.py", "lessons/outline
 NOT_A_LESSON: dict[str, str] = {
     "record_attention": "it only looks on, for the pictures",
     "eval_mode": "it switches a mode of PyTorch and switches it back",
-    "prepare": "it checks, and counts how long an answer may be",
+    "source_and_limits": "it checks, and counts how long an answer may be",
     "cut": "it cuts a row at its end mark",
     "translate_batch": "it sorts sentences into batches and back",
 }

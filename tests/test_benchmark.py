@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import torch
 import torch.nn.functional as F
 
 from helpers import benchmark, fast
@@ -77,4 +76,3 @@ def test_the_memory_is_that_of_another_process(monkeypatch):
 
     monkeypatch.setattr(benchmark.subprocess, "run", run)
     assert benchmark.measure_memory(7) == 1234 and "train_here(7)" in seen[0][-1]
-    assert torch.get_num_threads() >= 1

@@ -22,7 +22,7 @@
 # <details><summary>Answer</summary>
 #
 # A model that has learned just this draws one of the other words one time in ten. Twelve in a row without
-# any have the probability 0.9¹² = 0.28, so seven sentences in ten have at least one. Stage 38 counts it.
+# any have the probability 0.9¹² = 0.28, so seven sentences in ten have at least one.
 #
 # </details>
 
@@ -39,7 +39,7 @@ from torch import nn
 from helpers import fast, plots
 from helpers.arguments import check_beam, check_logits, check_sampling
 from helpers.data import BOS_ID, EOS_ID, PAD_ID, pad
-from helpers.decoding import cut, prepare  # up to </s>; checks, and at most so many subwords
+from helpers.decoding import cut, source_and_limits  # up to </s>; at most so many subwords
 from helpers.model import Transformer, eval_mode, padding_mask  # built in 09 and 10
 from helpers.translate import load_translator
 from lessons.exercises import decoding as check
@@ -141,9 +141,8 @@ for row in late[:2]:
 assert late, "other drawings: try another seed"
 
 # %% [markdown]
-# A row that has ended is asked for the next word all the same, and sooner or later it gives one. The greedy
-# batch has this bug too. It got away with it, because this model happens to write `</s>` after `</s>`,
-# which no training ever asked for. And the loop stops only in a step in which all rows say `</s>` at once.
+# A row that has ended is asked for the next word all the same, and sooner or later it gives one. And the
+# loop stops only in a step in which all rows say `</s>` at once. Nothing in the greedy batch prevents either.
 #
 # So each row must remember that it is done. This is the loop of `helpers.decoding`, with a limit for each
 # row: the length of its source plus 50, as in section 6.1 of the paper.
@@ -152,7 +151,7 @@ assert late, "other drawings: try another seed"
 # %% tags=["final"]
 def decode_with(model, src, choose, max_len=None):
     """Extend every sentence by the token that `choose` finds in its logits, until `</s>` or the limit."""
-    src, limits = prepare(model, src, max_len)  # (B, S), (B,)
+    src, limits = source_and_limits(model, src, max_len)  # (B, S), (B,)
     tgt = src.new_full((len(src), 1), BOS_ID)  # (B, 1)
     done = torch.zeros_like(limits, dtype=torch.bool)  # (B,)
     with eval_mode(model):
@@ -188,7 +187,7 @@ print(f"outside the five likeliest: {1 - five.mean().item():.2f} of a step")
 print(f"at least once in {len(five)} steps: {1 - five.prod().item():.2f}")
 
 # %% [markdown]
-# Each of the other 5,995 is nearly impossible, and together they turn up that often in this sentence. To keep
+# Each of the other 5,995 is unlikely, and together they turn up that often in this sentence. To keep
 # them out, divide the logits by a **temperature** below 1, and what is likely becomes likelier. Or cut the
 # tail off: keep the `top_k` likeliest (**top-k**), or as few as hold the share `top_p` together (**nucleus
 # sampling**, top-p).
@@ -231,7 +230,7 @@ for name, t, p in [("temperature 0.5", 0.5, 1.0), ("temperature 1", 1.0, 1.0), (
 plots.show(plots.share_bars(panels, title="Ein Mann trägt eine Leiter.   A man ..."))
 
 # %% [markdown]
-# At temperature 2 the 5,994 others hold nearly everything: that is noise. At 0.5 and with top-p the tail is
+# At temperature 2 the 5,994 others hold most of it: that is noise. At 0.5 and with top-p the tail is
 # gone, and they differ in the head: top-p leaves the proportions as they were.
 
 # %% tags=["nbval-ignore-output"]
@@ -250,7 +249,7 @@ for settings in [dict(), dict(top_p=0.9), dict(temperature=0.5)]:
 # The best sentence should be the likeliest: the probability of a sentence is the product of those of its
 # subwords, and its logarithm is their sum. Does greedy find it? With 6,000 subwords nobody can try all
 # sentences. So take a tiny untrained model that knows five symbols and writes at most four: 341 sentences
-# in all. Which will be the likeliest?
+# in all, of which 256 are cut off before they end. Which will be the likeliest?
 
 # %%
 torch.manual_seed(5)
@@ -303,7 +302,7 @@ def pieces(row):
 
 
 named = [[(pieces(row), score) for row, score in step] for step in steps]
-plots.show(plots.beam_tree(named, title="A beam of 3: each box is a beginning and its log probability"))
+plots.show(plots.beam_tree(named, title="A beam of 3: beginnings in the order of their log probability"))
 
 # %% [markdown]
 # After two words the beam holds *A man* and two beginnings that come to nothing (dashed). At the third it
@@ -344,8 +343,9 @@ def penalty(length, length_penalty):
 
 
 # %% [markdown]
-# In the search of `helpers` all beginnings go through the decoder in one call, and one `topk` over all
-# their continuations takes twice as many as the beam is wide, so that it stays full when some of them end.
+# In the search of `helpers` all beginnings go through the decoder in one call. `beam_1` grew narrower with
+# each sentence that ended; this one takes twice as many continuations as it is wide, so that it stays full,
+# and stops when as many have ended. Read it at home. What must be true of it comes right after.
 
 
 # %% tags=["final"]
@@ -367,7 +367,7 @@ def search(model, src, beam_size, length_penalty, limit):
         beam = []
         for rank, (ids, score) in enumerate(candidates):
             if ids[-1] == EOS_ID or len(ids) > limit:
-                if rank < beam_size:
+                if rank < beam_size:  # those behind are spare beginnings
                     finished.append((cut(ids[1:]), score / penalty(len(ids) - 1, length_penalty)))
             elif len(beam) < beam_size:
                 beam.append((ids, score))
@@ -378,7 +378,7 @@ def search(model, src, beam_size, length_penalty, limit):
 def beam_search(model, src, beam_size=4, length_penalty=0.6, max_len=None, n_best=None):
     """Keep the `beam_size` most likely beginnings and extend them all, until as many have ended."""
     check_beam(beam_size, length_penalty, n_best)
-    src, limits = prepare(model, src, max_len)  # (B, S), (B,)
+    src, limits = source_and_limits(model, src, max_len)  # (B, S), (B,)
     with eval_mode(model):
         found = [
             search(model, row[None], beam_size, length_penalty, limit)
@@ -406,12 +406,12 @@ silence = log_probability(strange, "")  # one token, divided by 1
 print(f"the strange answer: {score / penalty(len(answer), 0.6):.1f}, nothing: {silence:.1f}")
 
 # %% [markdown]
-# With 0.6 the tiny model says something, and *is carrying* is back in front. It is no cure: to say
-# nothing still scores higher than the strange answer.
+# With 0.6 the tiny model says something, and *is carrying* is back in front. But 0.6 is no cure: to
+# say nothing still scores higher than the strange answer.
 #
 # ### What else could it have said?
 #
-# *Eine Frau wirft einen Ball, und ihr Hund fängt ihn.* The translator writes *him*, and no man is in sight.
+# *Eine Frau wirft einen Ball, und ihr Hund fängt ihn.* The translator writes *him*, but *ihn* is the ball.
 # Perhaps *it* stands right below, in second or third place. Place your bet, then look.
 
 # %%
@@ -435,8 +435,8 @@ for sentence, english in twins.items():
 
 # %% [markdown]
 # With a woman the odds for *it* are several times better than with a man, so who threw the ball does reach
-# this word. It does not reach far enough, and no decoding changes that: **search finds what a model
-# believes, and does not correct it.**
+# this word. It does not reach far enough. **Search finds what a model believes, and does not correct
+# it.**
 #
 # ## Stage 41 - A cache for keys and values
 #
@@ -446,8 +446,8 @@ for sentence, english in twins.items():
 # %%
 memory, src_mask = model.encode(src), padding_mask(src, PAD_ID)
 tgt = torch.tensor([[BOS_ID, *written]] * len(src))  # (B, T)
-six, five = (model.decode(tgt[:, :n], memory, src_mask) for n in (6, 5))  # (B, n, V)
-print("the first five outputs, with and without a sixth word:", torch.allclose(six[:, :5], five, atol=1e-4))
+longer, shorter = (model.decode(tgt[:, :n], memory, src_mask) for n in (6, 5))  # (B, n, V)
+print("a sixth word leaves the first five as they were:", torch.allclose(longer[:, :5], shorter, atol=1e-4))
 
 # %% [markdown]
 # So only the newest word needs computing. It asks with its own query, and of the old words it needs keys
@@ -560,9 +560,9 @@ assert fast.beam_search(model, src) == beam_search(model, src)
 #
 # ## Exercises
 #
-# **1. Warm-up.** On paper. First word: `a` with probability .5, `b` with .4. After `a` come three words
-# with .4, .3 and .3, after `b` two with .9 and .1. Sentences have two words. What are the probabilities of
-# the sentences that greedy and a beam of 2 write?
+# **1. Warm-up.** On paper. First word: `a` with probability .5, `b` with .4, others .1. After `a` come three
+# words with .4, .3 and .3, after `b` two with .9 and .1. Sentences have two words. What are the probabilities
+# of the sentences that greedy and a beam of 2 write?
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -588,9 +588,9 @@ def mask_of_new(new, kept):
 check.mask_of_new(mask_of_new)
 
 # %% [markdown]
-# **3. Debug.** `nucleus` gives the shares that may be drawn, likeliest first. For the first row below it
-# works; for the second `multinomial` would stop with an error. Find the property that must hold for every
-# row, and fix the line.
+# **3. Debug.** `nucleus` should keep the likeliest words, and only as many as are needed to hold `top_p`.
+# For the second row below `multinomial` would stop with an error, and the first is not right either. Find the
+# property that must hold for every row, and fix the line.
 
 
 # %%
@@ -633,7 +633,7 @@ check.consensus(consensus)
 # <details><summary>What a good answer contains</summary>
 #
 # The consensus of each twin, with the settings and the seed; the share of drawings with *it* for both, and
-# how far such a share can be off with 30 drawings (by a tenth, easily); the reason why it need not equal
+# that 30 drawings can hardly tell the two apart; the reason why it need not equal
 # the number above, which was for *one* wording. The method is called minimum Bayes risk decoding.
 #
 # </details>
