@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullFormatter
 
@@ -73,38 +73,119 @@ def block_diagram(built=(), today=(), title=None):
     """
     built, today = _part_names("built", built), _part_names("today", today)
     fig, ax = plt.subplots(figsize=(10, 8.4))
-    ax.set(xlim=(0, 10), ylim=(0, 8.4))
     ax.set_position((0, 0, 1, 1))
+    _draw_model(ax, built, today)
+    _text(ax, 0.35, 8.3, textwrap.fill(title or "", 40), size=18, ha="left", va="top", weight="bold")
+    for y, state in zip((7.4, 6.93, 6.46), LEGEND, strict=True):
+        _legend(ax, 0.35, y, state)
+    fig.set_label(_in_words(built, today))
+    return fig
+
+
+def close_up(built=(), today=(), title=None):
+    """The block diagram small, and beside it, large, the block that holds the parts of `today`.
+
+    Takes what `block_diagram` takes, and needs at least one part in `today`; returns the figure.
+    """
+    built, today = _part_names("built", built), _part_names("today", today)
+    if not today:
+        raise ValueError(f"today is empty, expected at least one of: {', '.join(PARTS)}")
+    fig = plt.figure(figsize=(10, 5.4))
+    rooms = np.array([_room(name) for name in today])
+    left, bottom, right, top = *rooms.min(axis=0)[:2], *rooms.max(axis=0)[2:]
+    magnified = min(6.1 / (right - left), 4.9 / (top - bottom))
+    size = np.array([right - left, top - bottom]) * magnified / (10, 5.4)  # as shares of the figure
+    small = fig.add_axes((0.0, 0.3, 0.34, 0.34 * 8.4 / 5.4))
+    large = fig.add_axes((0.68 - size[0] / 2, 0.46 - size[1] / 2, *size))
+    _draw_model(small, built, today, scale=0.34)
+    _draw_model(large, built, today, scale=min(magnified, 1.25))
+    large.set(xlim=(left, right), ylim=(bottom, top))
+    page = fig.add_axes((0, 0, 1, 1), zorder=-1)
+    page.set(xlim=(0, 10), ylim=(0, 5.4))
+    page.axis("off")
+    outline = {"fill": False, "edgecolor": TODAY, "linewidth": 1.6}
+    small.add_patch(Rectangle((left, bottom), right - left, top - bottom, **outline))
+    (x0, y0), (x1, y1) = 0.34 * np.array([[right, bottom], [right, top]]) + (0, 0.3 * 5.4)
+    x2, y2, tall = *(np.array(large.get_position().min) * (10, 5.4)), size[1] * 5.4
+    wedge = [(x0, y0), (x1, y1), (x2, y2 + 0.7 * tall), (x2, y2 + 0.3 * tall)]
+    page.add_patch(Polygon(wedge, facecolor=TODAY, alpha=0.13, linewidth=0))
+    _text(page, 0.3, 5.15, title or "", size=18, ha="left", weight="bold")
+    for y, state in zip((1.2, 0.75, 0.3), LEGEND, strict=True):
+        _legend(page, 0.3, y, state)
+    fig.set_label(_in_words(built, today))
+    return fig
+
+
+LEGEND = (("built (any colour)", 1, 0), ("placeholder", 0, 0), ("today", 0, 1))
+
+
+def _legend(ax, x, y, state):
+    label, *state = state
+    _box(ax, (x, y - 0.16), 0.8, 0.32, ATTENTION, *state)
+    _text(ax, x + 1, y, label, ha="left", va="center_baseline")
+
+
+def _in_words(built, today):
+    listed = {state: [name.replace("_", " ") for name in PARTS if name in chosen] or ["nothing"]
+              for state, chosen in (("Built", built), ("Today", today))}  # fmt: skip
+    return (
+        "Block diagram of the Transformer, the encoder on the left, the decoder on the right, and the memory "
+        "between them. " + " ".join(f"{state}: {', '.join(names)}." for state, names in listed.items())
+    )
+
+
+def _room(name):
+    """Left, lower, right and upper edge of the block that a part stands in."""
+    if name == "output_layer":
+        return DECODER_X - 2.4, 6.9, DECODER_X + 2.4, 8.4
+    encoder = name.startswith(("source", "encoder"))
+    x, side, sub_layers = (ENCODER_X, -1, 2) if encoder else (DECODER_X, 1, 3)
+    left, right = sorted((x - side * (HALF_FRAME + 0.1), x + side * (HALF_FRAME + 0.66)))
+    if name.endswith(("embedding", "positions")):
+        return left, 0.05, right, FRAME_Y + 0.3
+    return left, FRAME_Y - 0.14, right, FIRST_Y + PITCH * sub_layers
+
+
+def _draw_model(ax, built, today, scale=1.0):
+    """The whole model on axes of 10 by 8.4; pens `scale` times as thick, and no words where it is small."""
+    ax.set(xlim=(0, 10), ylim=(0, 8.4))
     ax.axis("off")
+
+    def text(*args, size=16, **more):
+        if scale > 0.5:
+            _text(ax, *args, size=size * scale, clip_on=True, **more)
+
+    def arrow(*points, **more):
+        _arrow(ax, *points, scale=scale, **more)
 
     def part(name, x, y, height):
         label, colour = PARTS[name]
-        _box(ax, (x - HALF_BOX, y), 2 * HALF_BOX, height, colour, name in built, name in today)
+        _box(ax, (x - HALF_BOX, y), 2 * HALF_BOX, height, colour, name in built, name in today, scale=scale)
         halo = None if name in built else [withStroke(linewidth=5, foreground="white")]
         size, weight = 16 if height > FLAT else 14, "bold" if name in today else "normal"
-        _text(ax, x, y + height / 2, label, size=size, va="center_baseline", weight=weight, path_effects=halo)
+        text(x, y + height / 2, label, size=size, va="center_baseline", weight=weight, path_effects=halo)
 
     def half(x, side, words, parts):
         """Draw one half upwards, residual lines on `side` (-1 left, 1 right); return its upper edge."""
         embedding, positions, *sub_layers, add_norm, stack = parts
-        _text(ax, x, WORDS_Y, words)
-        _arrow(ax, (x, 0.5), (x, EMBEDDING_Y))
-        _arrow(ax, (x, EMBEDDING_Y + TALL), (x, POSITIONS_Y), head=False)
+        text(x, WORDS_Y, words)
+        arrow((x, 0.5), (x, EMBEDDING_Y))
+        arrow((x, EMBEDDING_Y + TALL), (x, POSITIONS_Y), head=False)
         part(embedding, x, EMBEDDING_Y, TALL)
         part(positions, x, POSITIONS_Y, FLAT)
         frame_height = FIRST_Y - FRAME_Y - 0.2 + PITCH * len(sub_layers)
         _box(ax, (x - HALF_FRAME, FRAME_Y), 2 * HALF_FRAME, frame_height, PARTS[stack][1], stack in built,
-             stack in today, frame=True)  # fmt: skip
-        _text(ax, x + side * (HALF_FRAME + 0.34), FRAME_Y + frame_height / 2, PARTS[stack][0] + "  × 6",
-              rotation=90, weight="bold" if stack in today else "normal")  # fmt: skip
+             stack in today, frame=True, scale=scale)  # fmt: skip
+        text(x + side * (HALF_FRAME + 0.34), FRAME_Y + frame_height / 2, PARTS[stack][0] + "  × 6",
+             rotation=90, weight="bold" if stack in today else "normal")  # fmt: skip
         below = POSITIONS_Y + FLAT
         for level, sub_layer in enumerate(sub_layers):
             y = FIRST_Y + PITCH * level
             norm_y = y + TALL + GAP
             outside, middle = x + side * (HALF_BOX + 0.2), norm_y + FLAT / 2
-            _arrow(ax, (x, below), (x, y))
-            _arrow(ax, (x, y + TALL), (x, norm_y), head=False)
-            _arrow(ax, (x, y - 0.2), (outside, y - 0.2), (outside, middle), (x + side * HALF_BOX, middle))
+            arrow((x, below), (x, y))
+            arrow((x, y + TALL), (x, norm_y), head=False)
+            arrow((x, y - 0.2), (outside, y - 0.2), (outside, middle), (x + side * HALF_BOX, middle))
             part(sub_layer, x, y, TALL)
             part(add_norm, x, norm_y, FLAT)
             below = norm_y + FLAT
@@ -114,26 +195,13 @@ def block_diagram(built=(), today=(), title=None):
     encoder_top = half(ENCODER_X, -1, "source sentence", names[:6])
     decoder_top = half(DECODER_X, 1, "translation so far", names[6:13])
     corner_x, corner_y, cross_y = 5.0, encoder_top + 0.78, FIRST_Y + PITCH + TALL / 2
-    _arrow(ax, (ENCODER_X, encoder_top), (ENCODER_X, corner_y), (corner_x, corner_y), (corner_x, cross_y),
-           (DECODER_X - HALF_BOX, cross_y), width=2.4)  # fmt: skip
-    _text(ax, 3.8, corner_y + 0.1, "memory", va="bottom", style="italic")
-    _arrow(ax, (DECODER_X, decoder_top), (DECODER_X, 7.2))
+    arrow((ENCODER_X, encoder_top), (ENCODER_X, corner_y), (corner_x, corner_y), (corner_x, cross_y),
+          (DECODER_X - HALF_BOX, cross_y), width=2.4)  # fmt: skip
+    text(3.8, corner_y + 0.1, "memory", va="bottom", style="italic")
+    arrow((DECODER_X, decoder_top), (DECODER_X, 7.2))
     part("output_layer", DECODER_X, 7.2, TALL)
-    _arrow(ax, (DECODER_X, 7.2 + TALL), (DECODER_X, 8.02))
-    _text(ax, DECODER_X, 8.2, "next word")
-
-    _text(ax, 0.35, 8.3, textwrap.fill(title or "", 40), size=18, ha="left", va="top", weight="bold")
-    legend = ((7.4, "built (any colour)", 1, 0), (6.93, "placeholder", 0, 0), (6.46, "today", 0, 1))
-    for y, label, *state in legend:
-        _box(ax, (0.35, y - 0.16), 0.8, 0.32, ATTENTION, *state)
-        _text(ax, 1.35, y, label, ha="left", va="center_baseline")
-    listed = {state: [name.replace("_", " ") for name in PARTS if name in chosen] or ["nothing"]
-              for state, chosen in (("Built", built), ("Today", today))}  # fmt: skip
-    fig.set_label(
-        "Block diagram of the Transformer, the encoder on the left, the decoder on the right, and the memory "
-        "between them. " + " ".join(f"{state}: {', '.join(names)}." for state, names in listed.items())
-    )
-    return fig
+    arrow((DECODER_X, 7.2 + TALL), (DECODER_X, 8.02))
+    text(DECODER_X, 8.2, "next word")
 
 
 def _part_names(argument, names):
@@ -144,30 +212,32 @@ def _part_names(argument, names):
     return names
 
 
-def _box(ax, corner, width, height, colour, built, today, frame=False):
+def _box(ax, corner, width, height, colour, built, today, frame=False, scale=1.0):
     """A part or the frame of a stack: filled when built, hatched when not, with a thick outline today."""
     shape = f"round,pad=0,rounding_size={0.2 if frame else 0.09}"
-    fill = {"facecolor": colour if built else "white", "zorder": 0 if frame else 3}
+    fill = {"facecolor": colour if built else "white", "zorder": 0 if frame else 3, "clip_on": True}
     if not built and not frame:
         fill.update(hatch="////", edgecolor=PALE_GREY)
     ax.add_patch(FancyBboxPatch(corner, width, height, boxstyle=shape, linewidth=0, **fill))
-    edge = {"edgecolor": TODAY if today else INK if built else GREY, "linewidth": 4.5 if today else 1.5}
+    edge = {"edgecolor": TODAY if today else INK if built else GREY}
+    edge["linewidth"] = (4.5 if today else 1.5) * scale
     dashes = "-" if built or today else (0, (3, 2))
     outline = {"facecolor": "none", "linestyle": dashes, "zorder": 1 if frame else 4, **edge}
-    ax.add_patch(FancyBboxPatch(corner, width, height, boxstyle=shape, **outline))
+    ax.add_patch(FancyBboxPatch(corner, width, height, boxstyle=shape, clip_on=True, **outline))
 
 
 def _text(ax, x, y, text, size=16, ha="center", va="center", **more):
     ax.text(x, y, text, fontsize=size, ha=ha, va=va, color=INK, zorder=5, **more)
 
 
-def _arrow(ax, *points, width=1.6, head=True):
+def _arrow(ax, *points, width=1.6, head=True, scale=1.0):
     """A line through the points, with a head at the last one."""
     xs, ys = zip(*points, strict=True)
     if len(points) > 2:
-        ax.plot(xs[:-1], ys[:-1], color=INK, linewidth=width, zorder=2, solid_capstyle="projecting")
-    style = {"arrowstyle": "-|>,head_length=5,head_width=3" if head else "-", "shrinkA": 0, "shrinkB": 0}
-    ax.add_patch(FancyArrowPatch(*points[-2:], linewidth=width, color=INK, zorder=2, **style))
+        ax.plot(xs[:-1], ys[:-1], color=INK, linewidth=width * scale, zorder=2, solid_capstyle="projecting")
+    tip = f"-|>,head_length={5 * scale},head_width={3 * scale}"
+    style = {"arrowstyle": tip if head else "-", "shrinkA": 0, "shrinkB": 0, "clip_on": True}
+    ax.add_patch(FancyArrowPatch(*points[-2:], linewidth=width * scale, color=INK, zorder=2, **style))
 
 
 def attention_map(

@@ -140,6 +140,36 @@ def test_a_long_title_keeps_clear_of_the_rest():
         assert not title.get_window_extent().overlaps(artist.get_window_extent()), artist
 
 
+# close_up
+
+
+def test_a_close_up_shows_the_model_small_and_the_block_of_today_large():
+    fig = plots.close_up(today="encoder_self_attention", title="02: one word")
+    small, large, page = fig.axes
+    assert not small.texts and {"Self-attention", "Feed-forward"} <= {text.get_text() for text in large.texts}
+    assert {"02: one word", "placeholder"} <= {text.get_text() for text in page.texts}
+    assert all(text.get_fontsize() >= 14 for ax in fig.axes for text in ax.texts)
+    assert sum(thick(box) for box in large.patches if isinstance(box, FancyBboxPatch)) == 1
+    assert "Today: encoder self attention." in fig.get_label()
+
+
+@pytest.mark.parametrize("part", plots.PARTS)
+def test_each_part_of_today_lies_inside_its_close_up(part):
+    fig = plots.close_up(today=part)
+    large = fig.axes[1]
+    fig.canvas.draw()
+    marked = [box for box in large.patches if isinstance(box, FancyBboxPatch) and box.get_linewidth() > 4]
+    assert marked and large.bbox.x0 >= 0 and large.bbox.x1 <= fig.bbox.x1
+    for box in marked:
+        inner = box.get_window_extent()
+        assert large.bbox.contains(inner.x0, inner.y0) and large.bbox.contains(inner.x1, inner.y1)
+
+
+def test_a_close_up_needs_a_part_of_today():
+    with pytest.raises(ValueError, match="today is empty, expected at least one of: source_embedding"):
+        plots.close_up(built=["encoder_stack"])
+
+
 # attention_map
 
 WEIGHTS = [[0.5, 0.5, 0.0], [0.125, 0.625, 0.25]]
