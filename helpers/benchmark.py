@@ -36,6 +36,7 @@ from helpers.model import Transformer
 from helpers.reference import to_torch
 from helpers.training import Run, TrainingConfig, train
 
+ATTENTION, FOLDED = F.scaled_dot_product_attention, {F.linear: fast.linear}
 VOCABULARY = 8000
 SIZES = {"d_model": 256, "n_heads": 8, "d_ff": 512, "n_layers": 3, "dropout": 0.1, "max_len": 512}
 
@@ -132,13 +133,14 @@ def installed(name):
 def measure_training(shape, rounds):
     """One update on a batch of `shape` by each system; the parts of the fast path one after the other."""
     batch = Batch(*(drawn_ids(*shape) for _ in range(3)))
-    cheap = {F.dropout: fast.dropout}
+    cheap, head_by_head = {F.dropout: fast.dropout}, {ATTENTION: fast.attention}
     systems = {
         "torch.nn.Transformer": stepper(to_torch(new_model()), batch, {}),
         "the lessons' model": stepper(new_model(), batch, {}),
         "loss in parts": stepper(new_model(), batch, {None: None}),
         "and dropout from 16 bits": stepper(new_model(), batch, cheap),
-        "and linear layers by oneDNN": stepper(new_model(), batch, cheap | {F.linear: fast.linear}),
+        "and attention head by head": stepper(new_model(), batch, cheap | head_by_head),
+        "and linear layers by oneDNN": stepper(new_model(), batch, cheap | head_by_head | FOLDED),
         "what `train` chooses here": stepper(new_model(), batch, fast.choice()),
     }
     if operations_per_second(torch.bfloat16) > operations_per_second(torch.float32):
@@ -147,6 +149,29 @@ def measure_training(shape, rounds):
         systems["MarianMT"] = stepper(Marian(), batch, {})
         systems["MarianMT, its dropout"] = stepper(Marian(dropout=0.0), batch, {})
     return ratios(side_by_side(systems, rounds))
+
+
+def measure_attempts(shape, rounds):
+    """What `train` leaves out, beside what it chooses."""
+    batch, chosen = Batch(*(drawn_ids(*shape) for _ in range(3))), fast.choice()
+    two = stepper(new_model(), batch, chosen)
+    systems = {
+        "what `train` chooses here": stepper(new_model(), batch, chosen),
+        "attention of PyTorch": stepper(new_model(), batch, chosen | {ATTENTION: ATTENTION}),
+        "in bfloat16": stepper(new_model(), batch, chosen, bfloat16=True),
+        "with two threads": lambda: with_threads(2, two),
+    }
+    return ratios(side_by_side(systems, rounds))
+
+
+def with_threads(count, function):
+    """Call the function with so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        function()
+    finally:
+        torch.set_num_threads(before)
 
 
 # --- Generation ---------------------------------------------------------------------------------------------
@@ -229,14 +254,16 @@ def measure_memory(steps):
 # --- The table ----------------------------------------------------------------------------------------------
 
 
-def measure(rounds, steps):
-    """Everything, as a dictionary that JSON can hold."""
+def measure(rounds, steps, ladder=False):
+    """Everything, as a dictionary that JSON can hold; with the ladder also what did not pay."""
     about = {"machine": machine("cpu"), "torch": torch.__version__, "rounds": rounds}
     about["chosen"] = sorted(function.__name__ for function in fast.choice())
     about["oneDNN over MKL"] = fast.gain_of_onednn()
     result = {"about": about, "tables": {}}
     for shape in ((64, 32), (16, 128)):
         result["tables"][f"training, {shape[0]} x {shape[1]}"] = measure_training(shape, rounds)
+        if ladder:
+            result["tables"][f"tried, {shape[0]} x {shape[1]}"] = measure_attempts(shape, rounds)
     chosen = result["tables"]["training, 64 x 32"]["what `train` chooses here"]["seconds"]
     result["share of peak"] = measure_share_of_peak((64, 32), chosen)
     for rows, length in ((1, 60), (64, 30)):
@@ -266,13 +293,14 @@ def main(arguments=None):
     parser.add_argument(
         "--steps", type=int, default=100, help="of the training whose memory is measured, 0 for none"
     )
+    parser.add_argument("--ladder", action="store_true", help="measure what did not pay, too")
     parser.add_argument("--json", metavar="FILE", help="write the result there, too")
     args = parser.parse_args(arguments)
     try:
         check_counts(rounds=args.rounds)
         check_counts(0, steps=args.steps)
         torch.set_num_threads(1)
-        result = measure(args.rounds, args.steps)
+        result = measure(args.rounds, args.steps, args.ladder)
         if args.json:
             write_file(args.json, (json.dumps(result, indent=2) + "\n").encode())
     except (ValueError, OSError) as error:

@@ -1,23 +1,36 @@
 """The same results, faster: twins of `helpers.decoding` and of the training loss, without own parameters.
 
 Generation keeps the keys and values of the words already written (the "KV cache") instead of making them
-again for every new word. Training makes the output layer and its loss in one go, a few words at a time.
+again for every new word. Training makes attention one head at a time, and the output layer with its loss a
+few words at a time.
 """
 
 import math
 import os
+import re
 import time
 from functools import cache
 from statistics import median
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from helpers.arguments import check_beam, check_logits
 from helpers.data import BOS_ID, EOS_ID, PAD_ID
 from helpers.decoding import cut, draw, most_likely, penalty, source_and_limits
-from helpers.model import Transformer, causal_mask, eval_mode, padding_mask
+from helpers.model import (
+    Decoder,
+    DecoderLayer,
+    Encoder,
+    EncoderLayer,
+    MultiHeadAttention,
+    Transformer,
+    causal_mask,
+    eval_mode,
+    padding_mask,
+)
 
 # --- Generation ---------------------------------------------------------------------------------------------
 
@@ -204,7 +217,7 @@ class OutputLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, hidden, weight, labels, smoothing, rows=256):
+    def forward(ctx, hidden, weight, labels, smoothing, rows=512):
         dtype = hidden.dtype
         if torch.is_autocast_enabled(hidden.device.type):
             dtype = torch.get_autocast_dtype(hidden.device.type)
@@ -220,7 +233,10 @@ class OutputLoss(torch.autograd.Function):
             total = shares.sub_(most).exp_().sum(dim=-1, keepdim=True)  # (n, 1)
             loss = loss + (total.log() + most).sum()
             hidden_grad[some] = (shares.to(dtype) @ matrix) / total - target[some]
-            weight_grad += shares.to(dtype).t() @ (x / total).to(dtype)
+            if dtype == weight.dtype:
+                weight_grad.addmm_(shares.t(), x / total)
+            else:
+                weight_grad += shares.to(dtype).t() @ (x / total).to(dtype)
         weight_grad.index_add_(0, labels, hidden, alpha=smoothing - 1)
         weight_grad -= hidden.sum(0) * (smoothing / len(weight))
         ctx.save_for_backward(hidden_grad / len(labels), weight_grad / len(labels))
@@ -233,13 +249,91 @@ class OutputLoss(torch.autograd.Function):
         return grad * hidden_grad, grad * weight_grad, None, None, None
 
 
+class Attention(torch.autograd.Function):
+    """`dropout(softmax(query key^T + unseen)) value`, one head at a time: its tables stay in the cache.
+
+    Called with query `(B, H, T, dk)`, already divided by the root of dk, key and value `(B, H, S, dk)`, what
+    is added to the scores of every head, `(B, 1, S)` or `(B, T, S)`, and the share p that is dropped; gives
+    `(B, H, T, dk)`. With weights P, of which dropout leaves D, the gradient of the scores is D * G - P * r.
+    G is the gradient of the output times value^T, and r, one number a query, the output times its gradient.
+    """
+
+    @staticmethod
+    def forward(ctx, query, key, value, unseen, p):
+        mix, tables = torch.empty_like(query), []  # (B, H, T, dk)
+        bits = random_bits((*query.shape[:3], key.shape[2])) if p else None  # as the lessons' model draws
+        for h in range(query.shape[1]):
+            weights = torch.baddbmm(unseen, query[:, h], key[:, h].mT)  # (B, T, S), scores so far
+            torch.softmax(weights, dim=-1, out=weights)
+            left = factors(bits[:, h], p, weights.dtype).mul_(weights) if p else weights  # (B, T, S)
+            mix[:, h] = left @ value[:, h]
+            tables += [weights, left]
+        ctx.save_for_backward(query, key, value, mix, *tables)
+        return mix
+
+    @staticmethod
+    def backward(ctx, grad):
+        query, key, value, mix, *tables = ctx.saved_tensors
+        grads, sums = [torch.empty_like(x) for x in (query, key, value)], (grad * mix).sum(-1)  # (B, H, T)
+        for h, (weights, left) in enumerate(zip(tables[::2], tables[1::2], strict=True)):
+            scores = grad[:, h] @ value[:, h].mT  # (B, T, S), G, and after the next line their gradient
+            scores.mul_(left).addcmul_(weights, sums[:, h, :, None], value=-1)
+            grads[0][:, h] = scores @ key[:, h]
+            grads[1][:, h] = scores.mT @ query[:, h]
+            grads[2][:, h] = left.mT @ grad[:, h]
+        return *grads, None, None
+
+
+def attention(query, key, value, unseen, p):
+    """`F.scaled_dot_product_attention` with a mask `(B, 1, 1, S)` or `(B, 1, T, S)` of numbers to add."""
+    if query.device.type != "cpu":
+        return F.scaled_dot_product_attention(query, key, value, unseen, p)
+    return Attention.apply(query / math.sqrt(query.shape[-1]), key, value, unseen[:, 0], p)
+
+
+def attend(module, x, source, unseen, blank):
+    """Twin of a `MultiHeadAttention`, called as `(x, source, source, mask)`."""
+    query = module.split_heads(module.query(x))  # (B, H, T, dk)
+    key, value = (module.split_heads(f(source)) for f in (module.key, module.value))  # (B, H, S, dk)
+    p = module.dropout.p if module.dropout.training else 0.0
+    mix = F.scaled_dot_product_attention(query, key, value, unseen, p)  # (B, H, T, dk)
+    mix = mix if blank is None else mix.masked_fill(blank, 0.0)
+    return module.projection(mix.transpose(1, 2).flatten(2))  # (B, T, D)
+
+
+def through(stack, x, mask, memory=None, memory_mask=None):
+    """Twin of an `Encoder` or a `Decoder`."""
+    if F.scaled_dot_product_attention not in choice():
+        return stack(x, mask) if memory is None else stack(x, memory, mask, memory_mask)
+    mask, memory_mask = (m if m is None else added(m, x.dtype) for m in (mask, memory_mask))
+    for layer in stack.layers:
+        wraps = iter(layer.add_and_norm)
+        x = next(wraps)(x, lambda y, part=layer.self_attention: attend(part, y, y, *mask))
+        if memory is not None:
+            x = next(wraps)(x, lambda y, part=layer.cross_attention: attend(part, y, memory, *memory_mask))
+        x = next(wraps)(x, layer.feed_forward)
+    return stack.norm(x)
+
+
+def added(mask, dtype):
+    """What is added to scores for a mask `(B, 1, T, S)`, and which queries see nothing, if there are any."""
+    blank = ~mask.any(-1, keepdim=True)  # (B, 1, T, 1)
+    lowest = torch.finfo(dtype).min / 2  # the half, since bfloat16 does not hold the whole
+    return mask.new_zeros(mask.shape, dtype=dtype).masked_fill(~mask, lowest), blank if blank.any() else None
+
+
 def dropout(x, p=0.5, training=True, inplace=False):
     """`F.dropout` from 16 random bits a number, which are cheaper than a random number each."""
-    dropped = round(p * 2**16)  # of 65536 patterns
-    if not training or not 0 < dropped < 2**16 or x.device.type != "cpu":
+    if not training or not 0 < round(p * 2**16) < 2**16 or x.device.type != "cpu":
         return F.dropout(x, p, training, inplace)
-    kept = torch.ge(random_bits(x.shape), dropped - 2**15, out=torch.empty_like(x, requires_grad=False))
-    return x * kept.mul_(2**16 / (2**16 - dropped))
+    return x * factors(random_bits(x.shape), p, x.dtype)
+
+
+def factors(bits, p, dtype):
+    """What dropout multiplies with: 0 for a share p of the random `bits`, and 1 / (1 - p) for the others."""
+    dropped = min(round(p * 2**16), 2**16 - 1)  # of 65536 patterns
+    kept = torch.ge(bits, dropped - 2**15, out=torch.empty(bits.shape, dtype=dtype))
+    return kept.mul_(2**16 / (2**16 - dropped))
 
 
 def random_bits(shape):
@@ -257,7 +351,7 @@ def linear(x, weight, bias=None):
 
 
 class Kernels(TorchFunctionMode):
-    """Inside this context every `F.dropout` and, where that pays, every `F.linear` is the one above."""
+    """Inside this context every function of PyTorch that `choice` names is the one above."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         return choice().get(function, function)(*args, **(kwargs or {}))
@@ -268,7 +362,8 @@ def choice():
     """Which function of PyTorch is replaced by which; measured once in a process."""
     if os.environ.get("TRANSFORMER_FAST") == "0":
         return {}
-    return {F.dropout: dropout} | ({F.linear: linear} if gain_of_onednn() > 1.2 else {})
+    always = {F.dropout: dropout, F.scaled_dot_product_attention: attention}
+    return always | ({F.linear: linear} if gain_of_onednn() > 1.2 else {})
 
 
 def gain_of_onednn():
@@ -284,15 +379,25 @@ def gain_of_onednn():
     return median(plain / folded for plain, folded in rounds)
 
 
+# What `token_loss` takes apart, by the names and kinds it has in `helpers.model`.
+TAKEN_APART = r"((en|de)coder(\.layers\.\d+(\.(self|cross)_attention(\.dropout)?)?)?)?"
+KINDS = {Transformer, Encoder, EncoderLayer, Decoder, DecoderLayer, MultiHeadAttention, nn.Dropout}
+
+
 def suits(model):
     """Whether `token_loss` may be used in its training: for a `Transformer` as it is in `helpers.model`."""
-    return type(model) is Transformer and bool(choice())
+    parts = [part for name, part in model.named_modules() if re.fullmatch(TAKEN_APART, name)]
+    if type(model) is not Transformer or not choice() or not {type(part) for part in parts} <= KINDS:
+        return False
+    hooks = [hook for part in parts for hook in (*part._forward_hooks, *part._forward_pre_hooks)]
+    return not hooks and not any(callable(value) for part in parts for value in vars(part).values())
 
 
 def token_loss(model, src, tgt_in, labels, label_smoothing=0.0):
     """Twin of `training.token_loss` from the ids on; also how many labels have the largest logit."""
-    memory, src_mask = model.encode(src), padding_mask(src, model.pad_id)  # (B, S, D), (B, 1, 1, S)
+    src_mask = padding_mask(src, model.pad_id)  # (B, 1, 1, S)
+    memory = through(model.encoder, model.embed(src, model.src_embedding), src_mask)  # (B, S, D)
     mask = causal_mask(tgt_in.shape[1]).to(tgt_in.device) & padding_mask(tgt_in, model.pad_id)
-    hidden = model.decoder(model.embed(tgt_in, model.tgt_embedding), memory, mask, src_mask)  # (B, T, D)
-    real = labels != PAD_ID  # (B, T)
+    x = model.embed(tgt_in, model.tgt_embedding)  # (B, T, D)
+    hidden, real = through(model.decoder, x, mask, memory, src_mask), labels != PAD_ID  # (B, T, D), (B, T)
     return OutputLoss.apply(hidden[real], model.output.weight, labels[real], label_smoothing)

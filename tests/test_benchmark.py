@@ -32,6 +32,25 @@ def test_the_table_in_words_and_as_json(small, tmp_path, capsys):
     assert "token 500 over token 50" in text and "largest resident" not in text
 
 
+def test_the_ladder_has_what_did_not_pay(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark, "measure_late_tokens", lambda *_: 1.0)
+    monkeypatch.setattr(benchmark, "measure_generation", lambda *_: {})
+    arguments = ["--rounds", "1", "--steps", "0", "--ladder", "--json", str(tmp_path / "result.json")]
+    assert benchmark.main(arguments) == 0
+    tables = json.loads((tmp_path / "result.json").read_text("utf-8"))["tables"]
+    for shape in ("64 x 32", "16 x 128"):
+        assert {"attention of PyTorch", "in bfloat16", "with two threads"} < set(tables[f"tried, {shape}"])
+
+
+def test_threads_are_put_back(monkeypatch):
+    seen = []
+    monkeypatch.setattr(benchmark.torch, "get_num_threads", lambda: 7)
+    monkeypatch.setattr(benchmark.torch, "set_num_threads", seen.append)
+    with pytest.raises(ZeroDivisionError):
+        benchmark.with_threads(2, lambda: 1 / 0)
+    assert seen == [2, 7]
+
+
 def test_ratios_are_paired_by_round():
     table = benchmark.ratios({"base": [2.0, 4.0, 6.0], "other": [1.0, 4.0, 2.0]})
     assert table["base"]["ratio"] == 1 and table["other"]["ratio"] == 2 and table["other"]["seconds"] == 2
@@ -61,7 +80,7 @@ def test_operations_are_counted(small):
 
 @pytest.mark.parametrize("arguments", [["--rounds", "0"], ["--steps", "-1"], ["--json", "/dev/null/x"]])
 def test_bad_arguments_in_a_line(small, arguments, capsys, monkeypatch):
-    monkeypatch.setattr(benchmark, "measure", lambda rounds, steps: {})
+    monkeypatch.setattr(benchmark, "measure", lambda *_: {})
     assert benchmark.main(arguments) == 1
     assert capsys.readouterr().err.startswith("helpers.benchmark: ")
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from helpers import decoding, fast, training
 from helpers.arguments import check_logits
 from helpers.data import BOS_ID, EOS_ID, PAD_ID
-from helpers.model import Transformer, padding_mask
+from helpers.model import MultiHeadAttention, Transformer, padding_mask, record_attention
 
+TWINS = {F.dropout: fast.dropout, F.scaled_dot_product_attention: fast.attention}
 drawn = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 
 
@@ -224,12 +225,13 @@ def test_the_fast_loss_equals_the_lesson(data):
     labels[0, 0] = 1  # not padding only
     results = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast, "choice", lambda: {F.dropout: fast.dropout})
-        for quick in (False, True):
+        for replaced in ((), (F.dropout,), (F.dropout, F.scaled_dot_product_attention)):
+            chosen = {F.dropout: fast.dropout} | {function: TWINS[function] for function in replaced}
+            patch.setattr(fast, "choice", lambda chosen=chosen: chosen)
             torch.manual_seed(5)
             model.zero_grad()
             with fast.Kernels():
-                if quick:
+                if replaced:
                     loss, right = fast.token_loss(model, src, tgt[:, :-1], labels, smoothing)
                 else:
                     logits = model(src, tgt[:, :-1])
@@ -237,7 +239,45 @@ def test_the_fast_loss_equals_the_lesson(data):
                     right = ((logits.argmax(-1) == labels) & (labels != PAD_ID)).sum()
             loss.backward()
             results.append((loss.detach(), right, [p.grad for p in model.parameters()]))
+    for result in results[1:]:
+        torch.testing.assert_close(results[0], result, atol=1e-10, rtol=1e-10)
+
+
+@drawn
+@given(st.data())
+def test_the_fast_attention_equals_the_lesson(data):
+    """Outputs and gradients, under any mask; dropout too, with equal masks."""
+    rows, heads, queries, keys, dk = (data.draw(st.integers(1, n)) for n in (3, 3, 6, 6, 5))
+    p, scale = data.draw(st.sampled_from([0.0, 0.3, 0.9])), data.draw(st.sampled_from([0.1, 1.0, 10.0]))
+    torch.manual_seed(data.draw(st.integers(0, 999)))
+    module = MultiHeadAttention(heads * dk, heads, p).double()
+    x, source = (scale * torch.randn(rows, n, heads * dk).double() for n in (queries, keys))
+    mask = torch.rand(rows, 1, data.draw(st.sampled_from([1, queries])), keys) < data.draw(
+        st.sampled_from([0.4, 2])
+    )
+    upstream, results = torch.randn_like(x), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast, "choice", lambda: TWINS)
+        for quick in (False, True):
+            torch.manual_seed(5)
+            module.zero_grad()
+            leaves = x.clone().requires_grad_(), source.clone().requires_grad_()
+            with fast.Kernels():
+                if quick:
+                    out = fast.attend(module, *leaves, *fast.added(mask, x.dtype))
+                else:
+                    out = module(*leaves, leaves[1], mask)
+            out.backward(upstream)
+            results.append([out, *(leaf.grad for leaf in (*leaves, *module.parameters()))])
     torch.testing.assert_close(*results, atol=1e-10, rtol=1e-10)
+
+
+def test_attention_elsewhere_is_that_of_pytorch(model):
+    """Outside the context `attend` asks PyTorch, as it does on other devices than a CPU."""
+    module, x = model.decoder.layers[0].self_attention.eval(), torch.randn(2, 5, 16)
+    mask = torch.tensor([0, 1, 2, 5, 3])[:, None] > torch.arange(5)  # the first query sees nothing
+    out = fast.attend(module, x, x, *fast.added(mask.expand(2, 1, 5, 5), x.dtype))
+    torch.testing.assert_close(out, module(x, x, x, mask), atol=1e-6, rtol=1e-5)
 
 
 def test_many_rows_are_taken_in_parts():
@@ -322,19 +362,40 @@ def test_it_can_be_switched_off(monkeypatch, model):
     assert not fast.suits(Changed(9, 9, d_model=16, n_heads=2, d_ff=16, n_layers=1))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: setattr(model.encoder.layers[0], "self_attention", torch.nn.Linear(1, 1)),
+        lambda model: setattr(model.decoder.layers[0].cross_attention, "dropout", torch.nn.Identity()),
+        lambda model: setattr(model.decoder.layers[0].self_attention, "forward", lambda x, *_: x),
+        lambda model: setattr(model, "encode", lambda src: src),
+        lambda model: model.decoder.register_forward_hook(lambda *_: None),
+    ],
+)
+def test_a_changed_model_is_trained_as_it_is(model, change, monkeypatch):
+    monkeypatch.setattr(fast, "choice", lambda: TWINS)
+    assert fast.suits(model)
+    with record_attention(model):
+        assert not fast.suits(model)
+    assert fast.suits(model)
+    change(model)
+    assert not fast.suits(model)
+
+
 def test_the_choice_follows_the_measurement(monkeypatch):
     monkeypatch.delenv("TRANSFORMER_FAST", raising=False)
-    for gain, names in ((1.5, {F.dropout, F.linear}), (1.1, {F.dropout})):
+    for gain, names in ((1.5, {*TWINS, F.linear}), (1.1, {*TWINS})):
         monkeypatch.setattr(fast, "gain_of_onednn", lambda gain=gain: gain)
         assert fast.choice.__wrapped__().keys() == names
     monkeypatch.undo()
     assert fast.gain_of_onednn() > 0
 
 
-def test_bfloat16_is_close(model):
+def test_bfloat16_is_close(model, monkeypatch):
+    monkeypatch.setattr(fast, "choice", lambda: TWINS)
     ids = torch.randint(3, 9, (4, 9))
     plain, _ = fast.token_loss(model.eval(), ids, ids[:, :-1], ids[:, 1:])
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16), fast.Kernels():
         low, _ = fast.token_loss(model, ids, ids[:, :-1], ids[:, 1:])
     low.backward()
     assert low.item() == pytest.approx(plain.item(), rel=0.03) and model.output.weight.grad.isfinite().all()

@@ -24,6 +24,41 @@ def greedy_and_beam(answer):
 
 
 @exercise
+def choose(answer):
+    """each log probability is divided by ((5 + length) / 6) ** power, and the largest wins."""
+    scores = torch.tensor([[-2.9, -4.7, -4.1, -3.2], [-9.0, -3.3, -5.6, -6.1], [-4.0, -8.0, -5.5, -5.4]])
+    lengths = torch.tensor([[4, 16, 12, 5], [19, 4, 11, 1], [7, 22, 2, 13]])  # (B, K)
+    if message := unusable(result := answer(scores, lengths, 0.6)):
+        return message
+    if result.shape != (3,):
+        return f"for 3 sources of 4 sentences the shape is {tuple(result.shape)}, not (3,): a place for each."
+    divided = scores / ((5 + lengths) / 6) ** 0.6  # (B, K)
+    likely = {
+        "these are the scores of the best: return their places.": divided.amax(dim=-1),
+        "these are the likeliest, as without a penalty: divide by it.": scores.argmax(dim=-1),
+        "this divides by the length alone, which is a power of 1.": (scores / lengths).argmax(dim=-1),
+        "you multiply by the penalty, which makes long sentences worse still: divide.": (
+            (scores * ((5 + lengths) / 6) ** 0.6).argmax(dim=-1)
+        ),
+        "the power belongs to the whole of (5 + length) / 6, so set it in brackets.": (
+            (scores / ((5 + lengths) / 6**0.6)).argmax(dim=-1)
+        ),
+        "you divide by a power of the length itself: the paper takes (5 + length) / 6.": (
+            (scores / lengths**0.6).argmax(dim=-1)
+        ),
+        "these are the worst: log probabilities are negative, and the largest is nearest to 0.": (
+            divided.argmin(dim=-1)
+        ),
+    }
+    if not same(result, divided.argmax(dim=-1), 1e-6):
+        return likely_mistake(result, likely, 1e-4) or (
+            "with a power of 0.6, -4.1 of 12 subwords becomes -2.2, and -2.9 of 4 becomes -2.3."
+        )
+    if not same(answer(scores, lengths, 0.0), scores.argmax(dim=-1)):
+        return "with a power of 0 nothing is divided: use the power that you are given."
+
+
+@exercise
 def mask_of_new(answer):
     """every new word sees all that is kept, the new ones before it, and itself."""
     for new, kept in ((3, 2), (1, 4), (4, 0), (2, 5)):

@@ -573,9 +573,23 @@ beam_finds = 0.4 * 0.9
 check.greedy_and_beam([greedy_finds, beam_finds])
 
 # %% [markdown]
-# **2. Core.** A chat program sends `new` words at once to a decoder that keeps `kept` words. Return the
-# boolean mask `(new, kept + new)` that each new word needs: all that is kept, the new ones before it, and
-# itself.
+# **2. Core.** A search has finished `K` sentences for each of `B` sources. Given their log probabilities and
+# lengths, both `(B, K)`, and the power of the length penalty, return the place of each best sentence, `(B,)`.
+
+
+# %% tags=["exercise"]
+def choose(scores, lengths, power):
+    ### BEGIN SOLUTION
+    return (scores / ((5 + lengths) / 6) ** power).argmax(dim=-1)  # (B,)
+    ### END SOLUTION
+
+
+check.choose(choose)
+
+# %% [markdown]
+# **3. Core.** (A class may leave this one out.) A chat program sends `new` words at once to a decoder that
+# keeps `kept` words. Return the boolean mask `(new, kept + new)` that each new word needs: all that is kept,
+# the new ones before it, and itself.
 
 
 # %% tags=["exercise"]
@@ -588,7 +602,7 @@ def mask_of_new(new, kept):
 check.mask_of_new(mask_of_new)
 
 # %% [markdown]
-# **3. Debug.** `nucleus` should keep the likeliest words, and only as many as are needed to hold `top_p`.
+# **4. Debug.** `nucleus` should keep the likeliest words, and only as many as are needed to hold `top_p`.
 # For the second row below `multinomial` would stop with an error, and the first is not right either. Find the
 # property that must hold for every row, and fix the line.
 
@@ -611,7 +625,7 @@ def nucleus_fixed(shares, top_p):
 check.nucleus_fixed(nucleus_fixed)
 
 # %% [markdown]
-# **4. Stretch.** Perhaps the model means what most of its drawings agree on. Write `consensus(sentences)`:
+# **5. Stretch.** Perhaps the model means what most of its drawings agree on. Write `consensus(sentences)`:
 # the sentence whose words overlap most with those of all the others. The overlap of two is the number of
 # words that they share, divided by the number of words that occur in either (as sets). Then draw 30
 # translations of each twin with `sample`: what does the consensus say, how often do single drawings say

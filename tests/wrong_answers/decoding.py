@@ -3,6 +3,10 @@
 import torch
 
 
+def divided(scores, lengths, power):
+    return scores / ((5 + lengths) / 6) ** power
+
+
 def upper_left(new, kept):
     return torch.ones(new, kept + new, dtype=torch.bool).tril()
 
@@ -74,6 +78,18 @@ WRONG = {
         ([0.9, 1.3], "multiplied, not added"),
         ([0.5, 0.4], "the first words only"),
         ([0.4, 0.9], "the second words only"),
+    ],
+    "choose": [
+        (lambda scores, lengths, power: scores.argmax(dim=-1), "as without a penalty"),
+        (lambda scores, lengths, power: (scores / lengths).argmax(dim=-1), "a power of 1"),
+        (lambda s, n, power: (s * ((5 + n) / 6) ** power).argmax(dim=-1), "you multiply"),
+        (lambda s, n, power: (s / ((5 + n) / 6**power)).argmax(dim=-1), "the whole of"),
+        (lambda s, n, power: (s / n**power).argmax(dim=-1), "the length itself"),
+        (lambda *given: divided(*given).argmin(dim=-1), "the worst"),
+        (lambda *given: divided(*given).amax(dim=-1), "return their places"),
+        (lambda *given: divided(*given).argmax(), "a place for each"),
+        (lambda scores, lengths, power: divided(scores, lengths, 0.6).argmax(dim=-1), "a power of 0"),
+        (lambda scores, lengths, power: torch.zeros(len(scores)), "becomes"),
     ],
     "mask_of_new": [
         (upper_left, "starts at the upper left"),
