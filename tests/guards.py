@@ -31,7 +31,7 @@ NOT_A_LESSON: dict[str, str] = {
 }
 
 # The notebooks that wait to be divided into a lesson and its studies, and are longer. This list only shrinks.
-NOT_DIVIDED_YET = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13", "15"}
+NOT_DIVIDED_YET = {"09", "10", "11", "12", "13", "15"}
 COLAB = "https://colab.research.google.com/github/"
 
 

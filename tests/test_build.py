@@ -45,7 +45,7 @@ print(total)
 #
 # {{next}}
 #
-# {{table}}
+# {{map}}
 """
 SECOND = """# %% [raw] tags=["card"]
 # built: nothing
@@ -116,13 +116,14 @@ def test_build(root, capsys):
     assert 'src="../picture.png"' in solved.cells[6].source
     assert "(https://example.org)" in solved.cells[6].source
     assert "Next: [02 - Nothing](../02_nothing.ipynb)." in solved.cells[6].source
+    assert "| [02 - Nothing](02_nothing.ipynb) | nothing | under 10 s |  |" in learner.cells[6].source
     assert "/blob/main/notebooks/solutions/01_sums.ipynb)" in solved.cells[0].source
 
     assert "Next: [02 - Nothing](02_nothing.ipynb)." in learner.cells[6].source
     assert "Runs in under 10 s." in learner.cells[0].source
     colab = ADDRESS.replace("https://github.com", "https://colab.research.google.com/github")
     assert f"({colab}/blob/main/notebooks/01_sums.ipynb)" in learner.cells[0].source
-    assert "| a sum \\| a product | under 10 s | What is a sum? And a product? |" in learner.cells[6].source
+    assert "| [01 - Sums](01_sums.ipynb) | a sum \\| a product | under 10 s |  |" in learner.cells[6].source
     assert learner.metadata == source.METADATA
     assert "tags=" not in learner.cells[0].source and "built:" not in learner.cells[0].source
 
@@ -133,6 +134,7 @@ def test_build(root, capsys):
     assert (
         "[01 - Sums](notebooks/01_sums.ipynb)" in readme and "old" not in readme and readme.endswith("End.\n")
     )
+    assert "| a sum \\| a product | under 10 s | What is a sum? And a product? |" in readme
 
     assert f"git clone {ADDRESS}\ncd transformer-in-stages\n" in readme
 
@@ -185,7 +187,7 @@ def unexecuted(root, monkeypatch):
         ("See ", "Look at ", "the source of cell 7", True),
         ('tags=["exercise"]', 'tags=["exercise", "final"]', "the metadata of cell 6", False),
         ("# %%\nprint(1 + 1)\n\n", "", "cell 3", False),
-        ("What is a sum", "What is this", "cell 7", True),
+        ("built: a sum", "built: one sum", "cell 7", True),
         ("# 01 - Sums", "# 01 - More sums", "cell 1", True),
     ],
 )

@@ -164,7 +164,6 @@ def in_place(*args):
     ("name", "check"),
     [
         ("00_start_here", "mean_over_words"),
-        ("02_one_word", "stable_softmax"),
         ("02_one_word", "one_word_attention"),
         ("03_many_words", "many_words_attention"),
         ("03_many_words", "ignores_order"),

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch  # noqa: E402
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Wedge  # noqa: E402
 from matplotlib.text import Text  # noqa: E402
 
 from helpers import plots  # noqa: E402
@@ -212,6 +212,53 @@ def test_attention_map_refuses_what_cannot_be_attention_weights(weights, message
     assert plt.get_fignums() == []
 
 
+# signed_map, on_circles, named_points
+
+
+def test_a_signed_map_is_white_at_zero_and_needs_a_matrix():
+    fig = plots.signed_map(torch.tensor([[-2.0, 0.0], [1.0, 0.0]]), row_axis="place", column_axis="column")
+    image = fig.axes[0].get_images()[0]
+    assert image.get_clim() == (-2, 2) and image.cmap(0.5)[:3] == pytest.approx((1, 1, 1), abs=0.01)
+    assert (fig.axes[0].get_ylabel(), fig.axes[0].get_xlabel()) == ("place", "column")
+    for wrong in (np.ones(3), np.zeros((2, 2))):
+        with pytest.raises(ValueError, match="expected a matrix with numbers other than 0"):
+            plots.signed_map(wrong)
+
+
+def test_circles_turn_by_the_same_angle_from_every_start():
+    fig = plots.on_circles([1, 10], 2, starts=(1, 4))
+    assert [ax.get_title() for ax in fig.axes] == [
+        "pace 1: 2 places turn 115\u00b0",
+        "pace 10: 2 places turn 11\u00b0",
+    ]
+    for ax, pace in zip(fig.axes, (1, 10), strict=True):
+        wedges = [patch for patch in ax.patches if isinstance(patch, Wedge)]
+        assert [w.theta2 - w.theta1 for w in wedges] == pytest.approx([np.degrees(2 / pace)] * 2)
+        assert wedges[1].theta1 == pytest.approx(np.degrees(4 / pace))
+
+
+def test_circles_refuse_places_that_are_not_drawn_and_paces_without_a_turn():
+    with pytest.raises(ValueError, match="from 5 by 2 leaves the places, which are 0 to 6"):
+        plots.on_circles([1], 2, starts=(5,))
+    with pytest.raises(ValueError, match="paces holds 0"):
+        plots.on_circles([1, 0], 2)
+
+
+def test_named_points_names_each_point_and_draws_a_line_where_asked():
+    panels = {"numbers": {"0": (0, 0), "1": (1, 2)}, "words": {"dog": torch.tensor([1.0, 3.0])}}
+    fig = plots.named_points(panels, lined=["numbers"])
+    assert words(fig) == ["0", "1", "dog"] and [len(ax.lines) for ax in fig.axes] == [2, 1]
+    with pytest.raises(ValueError, match="panels holds no points"):
+        plots.named_points({"empty": {}})
+
+
+def test_next_values_has_a_panel_for_each_series_and_needs_as_many_answers():
+    fig = plots.next_values([[0.0, 1.0], [1.0, 0.0]], [2.0, -1.0], [1.9, -0.8])
+    assert [line.get_ydata()[-1] for line in fig.axes[1].lines] == [0.0, -1.0, -0.8]
+    with pytest.raises(ValueError, match="2 series, 1 truths and 2 guesses"):
+        plots.next_values([[0.0], [1.0]], [2.0], [1.0, 1.0])
+
+
 # share_bars
 
 SHARES = {"temperature 1": {"is": 0.6, "carries": 0.4}, "top-p": {"is": 1.0, "carries": 0}}
@@ -273,6 +320,61 @@ def test_in_a_beam_tree_ends_are_thick_and_what_came_to_nothing_is_pale():
 def test_beam_tree_refuses_beginnings_from_nowhere(steps, message):
     with pytest.raises(ValueError, match=message):
         plots.beam_tree(steps)
+
+
+# taken_together
+
+
+def test_taken_together_marks_the_chosen_numbers_and_hatches_padding():
+    x, row = torch.arange(8.0).reshape(2, 2, 2), torch.zeros(2, 2, 2, dtype=torch.bool)
+    row[0, 0] = True
+    column, real = torch.tensor([True, False]), torch.tensor([[True, True], [True, False]])
+    sentences = [["der", "Hund"], ["bellt", ""]]
+    fig = plots.taken_together(x, {"layer": row, "batch": column}, words=sentences, real=real, title="t")
+    for ax, numbers in zip(fig.axes, (["0", "1"], ["0", "2", "4", "6"]), strict=True):
+        assert [text.get_text() for text in ax.texts] == [str(i) for i in range(8)]
+        assert [text.get_text() for text in ax.texts if text.get_weight() == "bold"] == numbers
+        assert sum(hatched(patch) for patch in ax.patches) == 2
+    assert [ax.get_title() for ax in fig.axes] == ["layer", "batch"]
+    with pytest.raises(ValueError, match=r"x has shape \(2, 2, 2\), expected \(B, S, D\) with S words"):
+        plots.taken_together(x, {"layer": row}, words=[["der", "Hund"]])
+
+
+# unit_by_unit
+
+
+def test_unit_by_unit_adds_one_unit_in_each_panel_and_fills_what_is_met():
+    fig = plots.unit_by_unit(torch.arange(3.0), torch.tensor([1.0, -2, 2]), [0, 1, 0, 1], title="zigzag")
+    panels = fig.axes[:3]
+    titles = [ax.get_title().replace("\u2212", "-") for ax in panels]
+    assert titles == ["+ 1 relu(c)", "- 2 relu(c - 1)", "+ 2 relu(c - 2)"]
+    for ax, at_the_end, met in zip(panels, (3, -1, 1), (2, 3, 4), strict=True):
+        _, with_unit, _ = ax.get_lines()
+        assert with_unit.get_ydata()[-1] == at_the_end
+        assert [len(rings.get_offsets()) for rings in ax.collections] == [4 - met, met]
+    labels = [text.get_text() for text in fig.axes[3].get_legend().get_texts()]
+    assert labels == ["with this unit", "without it", "wanted", "wanted and met"]
+
+
+@pytest.mark.parametrize(("starts", "wanted"), [([0, 1, 2], [0, 1]), ([0, 1], [0])])
+def test_unit_by_unit_refuses_what_does_not_pair_up(starts, wanted):
+    with pytest.raises(ValueError, match=f"{len(starts)} starts, 2 weights and {len(wanted)} wanted"):
+        plots.unit_by_unit(starts, [1, -2], wanted)
+
+
+# seed_dots
+
+
+def test_seed_dots_has_a_dot_for_each_seed_and_a_bar_at_the_mean():
+    fig = plots.seed_dots({"ReLU": [0.9, 0.8, 1.0], "straight": [0.7]}, marks={"one switch": 0.83})
+    (ax,) = fig.axes
+    assert [row.get_offsets()[:, 0].tolist() for row in ax.collections] == [[0.9, 0.8, 1.0], [0.7]]
+    mark, *means = ax.get_lines()
+    assert mark.get_xdata()[0] == 0.83
+    assert [line.get_xdata()[0] for line in means] == pytest.approx([0.9, 0.7])
+    assert words(fig) == ["one switch"] and ax.yaxis_inverted(), "the first row stands on top"
+    with pytest.raises(ValueError, match="a row has no score"):
+        plots.seed_dots({"ReLU": []})
 
 
 # curves
@@ -356,6 +458,12 @@ def test_scoreboard_shows_mean_and_range_of_each_field():
     assert rows == ["best guess from the\nsymbol", "01 a", "02 b", "live: trained just now"]
 
 
+def test_scoreboard_for_a_class_shows_means_only_and_says_what_is_repeated():
+    fig = plots.board(BOARD, live={"copy": 0.7, "hop": 0.3}, means=True, repeats="02")
+    assert field_texts(fig) == [".80", ".10", "1.00", ".25", ".70", ".30"]
+    assert fig.axes[0].get_yticklabels()[-1].get_text() == "live: repeats 02"
+
+
 def test_scoreboard_refuses_rows_with_other_tasks():
     with pytest.raises(ValueError, match="row 'live: trained just now' has the tasks"):
         plots.board(BOARD, live={"copy": 0.7})
@@ -374,6 +482,34 @@ def test_training_curves_show_loss_accuracy_and_rate():
         plots.training_curves(History())
 
 
+def test_word_asks_draws_query_keys_scores_shares_values_and_mix():
+    keys, values = torch.tensor([[1.0, 0], [1, 1]]), torch.tensor([[1.0, 0], [0, -1]], requires_grad=True)
+    fig = plots.word_asks([1, 1], keys, values, ["Mann", "Ball"], asker="ihn", value_names=["him", "it"])
+    texts = words(fig)
+    assert texts[:3] == ["ihn asks", "1", "1"] and {"q·k / √2", "softmax", "him", "it"} <= set(texts)
+    mann, ball = texts.index("Mann"), texts.index("Ball")
+    assert texts[mann : mann + 7] == ["Mann", "1", "0", "0.71", ".33", "1", "0"]
+    assert texts[ball : ball + 7] == ["Ball", "1", "1", "1.41", ".67", "0", "-1"]
+    assert texts[ball + 7 :] == ["takes home", "0.33", "-0.67"]
+    assert fig.get_label().endswith("Ball, score 1.41, share 0.67. The mix of their values is [0.33, -0.67].")
+    assert min(text.get_fontsize() for text in fig.axes[0].texts) >= 13
+
+
+@pytest.mark.parametrize(
+    ("query", "keys", "values", "value_names", "message"),
+    [
+        ([1, 1], [[1, 0]], [[1]], None, r"keys \(1, 2\) and values \(1, 1\) do not fit 2 names"),
+        ([1], [[1, 0], [1, 1]], [[1], [2]], None, r"query \(1,\)"),
+        ([1, 1], [[1, 0], [1, 1]], [[1], [2]], ["him", "it"], "2 value_names.*a name for each number"),
+        ([1] * 9, [[1] * 9] * 2, [[1], [2]], None, "keys of 9.*at most 8"),
+    ],
+)
+def test_word_asks_refuses_what_does_not_fit(query, keys, values, value_names, message):
+    with pytest.raises(ValueError, match=message):
+        plots.word_asks(query, keys, values, ["Mann", "Ball"], value_names=value_names)
+    assert plt.get_fignums() == []
+
+
 def test_ring_draws_an_arrow_from_each_place_and_hatches_those_that_look_at_themselves():
     fig = plots.ring(torch.tensor([3, 0, 2, 2]), title="Q = K")
     circles = [patch for patch in fig.axes[0].patches if isinstance(patch, Circle)]
@@ -385,3 +521,108 @@ def test_ring_draws_an_arrow_from_each_place_and_hatches_those_that_look_at_them
         np.testing.assert_allclose(arrow._posA_posB, [circles[place].center, circles[target].center])
     with pytest.raises(ValueError, match="targets holds 4, expected places from 0 to 3"):
         plots.ring([0, 1, 2, 4])
+
+
+def test_matrix_strip_writes_products_out_and_refuses_what_does_not_fit():
+    q, k = torch.tensor([[1.0, 0], [0, -1]]), torch.tensor([[1.0, 2], [0, 1]])
+    line = [("Q", "(S, dk)", q), "@", ("K", "(dk, S)", k), "=", ("QK", "(S, S)", q @ k)]
+    fig = plots.matrix_strip([line], ["der", "Hund"], title="a product")
+    assert [text for text in words(fig) if text in ("der", "Hund", "@", "=", "Q", "(S, S)")] == [
+        "der", "Hund", "Q", "@", "=", "(S, S)"]  # fmt: skip
+    assert words(fig).count("-1") == 2 and "QK (S, S): 1 2; 0 -1" in fig.get_label()
+    with pytest.raises(ValueError, match=r"'Q' has shape \(2,\), expected a matrix"):
+        plots.matrix_strip([[("Q", "", q[0])]])
+    with pytest.raises(ValueError, match="columns and 3 words, expected at most 14"):
+        plots.matrix_strip([line], ["a", "b", "c"])
+
+
+def test_downhill_draws_the_curve_and_numbers_the_steps():
+    fig = plots.downhill([0, 1, 2], [4, 1, 0], [(0, 4, -4), (1, 1, -2)], xlabel="entry")
+    curve, *others = fig.axes[0].get_lines()
+    assert list(curve.get_ydata()) == [4, 1, 0] and len(others) == 4 and words(fig) == ["0", "1"]
+    assert np.diff(others[0].get_ydata()) / np.diff(others[0].get_xdata()) == pytest.approx(-4)
+    assert "From 0.00, where it is 4.00 and its slope -4.00, 1 steps go down to 1.00" in fig.get_label()
+    with pytest.raises(ValueError, match="2 x, 1 y, 1 steps"):
+        plots.downhill([0, 1], [4], [(0, 4, -4)])
+
+
+# Heads
+
+LABELLED = torch.tensor([[11, 12, 13, 14], [21, 22, 23, 24]])
+
+
+def test_cut_into_heads_keeps_the_look_of_each_word_wherever_its_numbers_go():
+    fig = plots.cut_into_heads(LABELLED, {"reshape": LABELLED.reshape(2, 2, 2)}, title="Cut")
+    cells = [patch for patch in fig.axes[0].patches if patch.get_height() == 1]
+    texts = [text for text in words(fig) if text.isdigit()]
+    assert len(cells) == len(texts) == 16
+    for cell, text in zip(cells, texts, strict=True):
+        assert (cell.get_hatch() is not None) == text.startswith("2")
+    assert words(fig).count("head 1") == 1 and "word 2" in words(fig)
+    assert fig.get_label().endswith("reshape, first head: 11 12; 13 14.")
+    assert all(text.get_fontsize() >= 14 for text in fig.axes[0].texts)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "ways", "message"),
+    [
+        ([[1, 2], [2, 3]], {}, "3 different numbers"),
+        ([[1, 2]] * 5, {}, r"shape \(5, 2\)"),
+        ([[1, 2], [3, 4]], {"cut": [[1, 2], [3, 4]]}, r"'cut' has shape \(2, 2\)"),
+        ([[1, 2], [3, 4]], {"cut": [[[1, 2], [3, 5]]]}, "with the numbers of words"),
+    ],
+)
+def test_cut_into_heads_refuses_other_numbers(numbers, ways, message):
+    with pytest.raises(ValueError, match=message):
+        plots.cut_into_heads(torch.tensor(numbers), ways)
+
+
+def test_heads_of_word_draws_a_row_for_each_head_and_hatches_the_second_sentence():
+    fig = plots.heads_of_word({"Mann": [[0.9, 0.1], [0.0, 1.0]], "Frau": [[0.5, 0.5], [0.25, 0.75]]}, "ab")
+    assert [ax.get_ylabel() for ax in fig.axes] == ["head 1", "head 2"]
+    heights = [[bar.get_height() for bar in ax.patches] for ax in fig.axes]
+    assert heights == [[0.9, 0.1, 0.5, 0.5], [0.0, 1.0, 0.25, 0.75]]
+    assert [bool(bar.get_hatch()) for bar in fig.axes[0].patches] == [False, False, True, True]
+    assert words(fig) == [".90", ".50", ".50", "1", ".25", ".75"]
+    assert fig.get_label().endswith("head 1 at 'a', head 2 at 'b'.")
+
+
+@pytest.mark.parametrize(
+    ("looks", "message"),
+    [
+        ({}, "holds 0 sentences"),
+        ({"a": [[0.5, 0.5]], "b": [[1.0, 0.0, 0.0]]}, r"shape \(1, 3\)"),
+        ({"a": [[2.0, 0.0]]}, "expected 0 to 1"),
+    ],
+)
+def test_heads_of_word_refuses_what_is_no_weight(looks, message):
+    with pytest.raises(ValueError, match=message):
+        plots.heads_of_word(looks, ["x", "y"])
+
+
+# Hops, and where the norm stands
+
+
+def test_hop_arrows_lead_from_place_to_place_and_fill_the_answer():
+    fig = plots.hop_arrows(torch.tensor([2, 0, 3, 1]))
+    assert [ax.get_title()[-1] for ax in fig.axes] == ["1", "3", "0", "2"]
+    arrows = [[p for p in ax.patches if isinstance(p, FancyArrowPatch)] for ax in fig.axes]
+    ways = [[(a._posA_posB[0][0], a._posA_posB[1][0]) for a in way] for way in arrows]
+    assert ways == [[(0, 2), (2, 3)], [(1, 0), (0, 2)], [(2, 3), (3, 1)], [(3, 1), (1, 0)]]
+    bold = [text.get_text() for text in fig.axes[0].texts if text.get_weight() == "bold"]
+    assert bold == ["1"] and "[1, 3, 0, 2]" in fig.get_label()
+    assert len(plots.hop_arrows([0, 2, 1], hops=1).axes) == 4  # a word that names its own place gets a loop
+    with pytest.raises(ValueError, match="the sentence holds 3, expected places from 0 to 2"):
+        plots.hop_arrows([0, 1, 3])
+
+
+def test_norm_orders_writes_the_rows_beside_the_parts():
+    post = torch.tensor([[1.0, 0], [2, 0], [3, 0], [1, -1]], requires_grad=True)
+    fig = plots.norm_orders(post, [[1, 0], [1, -1], [2, -2], [3, -2]], title="Where?")
+    texts = [[text.get_text() for text in ax.texts] for ax in fig.axes]
+    parts = [[text for text in panel if not text.strip("-").isdigit()] for panel in texts]
+    assert parts == [["sub-layer", "+", "norm"], ["norm", "sub-layer", "+"]]
+    assert texts[1][:4] == ["1", "0", "1", "-1"]
+    assert fig.get_label().startswith("Two block diagrams") and fig._suptitle.get_text() == "Where?"
+    with pytest.raises(ValueError, match=r"pre-norm has shape \(1, 2\), expected 4 rows"):
+        plots.norm_orders(post, [[1, 0]])

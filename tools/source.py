@@ -17,7 +17,7 @@ ordinary cells a source holds:
   on in comments that are indented by two more spaces.
 - **Marks** in Markdown cells: `{{badge}}` (the link to Colab), `{{next}}` (a link to the next lesson that
   exists), `{{lesson}}` (from a study back to its lesson), `{{time}}` (the run time that the build measured,
-  as in "under 30 s"), `{{table}}` (the table of all notebooks).
+  as in "under 30 s"), `{{map}}` (the lessons, and the studies behind them, in short).
 - **Solutions** between `### BEGIN SOLUTION` and `### END SOLUTION`. The learner finds a placeholder instead,
   which runs: `name = ...` for each name that the solution assigns, or `return ...` where it returns.
 """
@@ -210,6 +210,22 @@ def table(root: Path, folder: str = "") -> str:
     return "\n".join(lines)
 
 
+def course_map(root: Path) -> str:
+    """What every lesson builds, in what time, and the studies behind it: the table of notebook 00."""
+    lines, names = (
+        ["| Lesson | What is built | Run time | Studies |", "|---|---|---|---|"],
+        source_names(root),
+    )
+    for name in names:
+        if not is_study(name):
+            source = read_source(root, name)
+            behind = [study for study in names if is_study(study) and study[:2] == name[:2]]
+            links = ", ".join(f"[{study.split('_')[0]}](studies/{study}.ipynb)" for study in behind)
+            built = source.card["built"].replace("|", "\\|")
+            lines.append(f"| [{source.title}]({name}.ipynb) | {built} | {run_time(root, name)} | {links} |")
+    return "\n".join(lines)
+
+
 def setup_cell(root: Path) -> str:
     """The code of the set-up cell, the same in every notebook."""
     template = Path(__file__).with_name("setup_cell.py").read_text(encoding="utf-8")
@@ -224,7 +240,7 @@ def compose(root: Path, name: str, solved: bool = False) -> NotebookNode:
         "next": lambda: next_link(root, name),
         "lesson": lambda: lesson_of(root, name),
         "time": lambda: run_time(root, name),
-        "table": lambda: table(root),
+        "map": lambda: course_map(root),
     }
 
     def fill(match: re.Match) -> str:

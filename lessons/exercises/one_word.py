@@ -27,27 +27,6 @@ def weights_on_paper(answer):
 
 
 @exercise
-def stable_softmax(answer):
-    """the shares are right, also for a score of 1000."""
-    scores, large = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([1000.0, 999.0])
-    result = answer(scores.clone())
-    if message := unusable(result):
-        return message
-    likely = {
-        "you divided the scores by their sum: take the exponential first.": scores / scores.sum(),
-        "these are the exponentials: divide them by their sum.": scores.exp(),
-    }
-    if not same(result, scores.softmax(dim=0), 1e-5):
-        return likely_mistake(result, likely, 1e-4) or (
-            "for the scores 0, 1, 2 the shares should be about 0.09, 0.24 and 0.67."
-        )
-    if not answer(large.clone()).isfinite().all():
-        return "right for small scores, but exp(1000) is too large: subtract the largest score first."
-    if not same(answer(large.clone()), large.softmax(dim=0), 1e-4):
-        return "for the scores 1000 and 999 the shares are wrong: subtract the largest score first."
-
-
-@exercise
 def one_word_attention(answer):
     """a weighted average of the values."""
     torch.manual_seed(0)
@@ -73,48 +52,58 @@ def one_word_attention(answer):
         return likely_mistake(result, likely, 1e-5) or (
             "multiply each value by its attention weight, and add them up."
         )
+    large = answer(query.clone(), 1000 * keys, values.clone())
+    if not large.isfinite().all():
+        return "right for small scores, but exp(1000) is too large: subtract the largest score first."
+    if not same(large, (250 * dots).softmax(0) @ values, 1e-5):
+        return "right for small scores, but wrong for scores of 1000: subtract the largest score first."
+
+
+@exercise
+def every_word_notices(answer):
+    """whatever word changes, every output moves."""
+    torch.manual_seed(0)
+    words, (W_Q, W_K, W_V) = torch.randn(4, 6), (torch.randn(6, n) for n in (3, 3, 2))
+    result = answer(words.clone(), W_Q.clone(), W_K.clone(), W_V.clone())
+    if message := unusable(result):
+        return message
+    queries, keys, values = words @ W_Q, words @ W_K, words @ W_V
+    scores, later = queries @ keys.T / math.sqrt(3), torch.ones(4, 4, dtype=torch.bool).triu(1)
+
+    def mix(hidden):
+        return scores.masked_fill(hidden, -torch.inf).softmax(dim=-1) @ values
+
+    right = mix(later & False)
+    if result.shape != right.shape:
+        return f"4 words and values of 2 numbers give (4, 2); yours has the shape {tuple(result.shape)}."
+    likely = {
+        "change the last word: the first output should move, and yours does not.": mix(later),
+        "change the first word: the last output should move, and yours does not.": mix(later.T),
+        "no word looks at another: each needs the keys and values of all.": values,
+        "no word looks at itself: its own key belongs to the keys as well.": mix(torch.eye(4).bool()),
+    }
+    if not same(result, right, 1e-5):
+        return likely_mistake(result, likely, 1e-5) or (
+            "each query must meet the keys of all words, each of them once, with their values in order."
+        )
 
 
 @exercise
 def steer_attention(answer):
-    """the query of der now finds the key of bellt."""
+    """by itself, ihn now finds the ball."""
     row, column, number = answer
-    words = torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
-    W_K = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    words = torch.tensor([[1.0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 0], [1, 0, 0, 2]])
+    W_Q = torch.tensor([[1.0, 0], [0, 0], [0, 1], [0, 0]])
+    keys = torch.tensor([[1.0, 0], [1, 1], [0, 1], [0, 0]])
     if row not in range(4) or column not in range(2):
         return f"there is no row {row} and column {column}: rows are 0 to 3, columns 0 and 1."
-    W_K[row, column] = number
-    if column == 1:
-        return "the query of der is [1, 0], it reads the first number of a key: column 1 has no effect."
-    scores = words @ W_K @ torch.tensor([1.0, 0.0])
-    if scores[2] == scores[0] and scores[2] > scores[1]:
-        return "der now looks at itself as much as at bellt: choose a row that only bellt uses."
-    if scores.argmax() != 2:
-        best = ["der", "Hund", "bellt"][int(scores.argmax())]
-        return f"der now looks mostly at {best}: which row does only bellt use, and how much is enough?"
-
-
-@exercise
-def looks_at_others(answer):
-    """your check tells an attention that looks around from one that does not."""
-    words = torch.tensor([[1.0, 2.0], [3.0, 1.0], [0.0, 5.0]])
-    kept, seen = words.clone(), []
-
-    def looks_around(x):
-        seen.append(x.clone())
-        return x + x.mean(dim=0)
-
-    found = answer(looks_around, words)
-    if not torch.equal(words, kept):
-        return "your check changed the words it was given: work on words.clone()."
-    if len(seen) < 2:
-        return "call attention twice, before and after the change."
-    changed = (seen[0] != seen[-1]).any(dim=1).tolist()
-    if not any(changed):
-        return "the words are the same in both calls: change the last word in a copy."
-    if changed != [False, False, True]:
-        return f"you changed word {changed.index(True) + 1}: change the last word, and no other."
-    if not found:
-        return "it says False for an attention that looks around: True is for first outputs that differ."
-    if answer(lambda x: 2 * x, words):
-        return "it says True where every word is treated by itself: compare only the first output."
+    W_Q[row, column] = number
+    if words[3, row] == 0:
+        return f"ihn has a 0 for property {row} (counted from 0), so that row never reaches its query."
+    if column == 0:
+        return "the first number of a query asks for gender, and man and ball have the same: the tie stays."
+    scores = keys @ (words[3] @ W_Q)
+    if scores[0] == scores[1]:
+        return "the second number of the query is still 0, and 0 asks for nothing."
+    if scores.argmax() != 1:
+        return "ihn now turns away from what is caught, and finds the man: which sign asks?"

@@ -23,33 +23,24 @@ def linear_parameters(answer):
 
 
 @exercise
-def outline_shape(answer):
-    """one vector of 512 numbers for each target word."""
-    answer = tuple(answer)
-    if answer == (7, 512):
-        return "that is the shape of the memory: the output follows the target, not the source."
-    if answer in ((11, 512), (7, 4), (4, 7)):
-        return "the two sentences are never joined: the source only reaches the decoders as the memory."
-    if answer != (4, 512):
-        return f"{answer} is not the shape: the output has one row for each target word, and 512 columns."
-
-
-@exercise
-def run_chain(answer):
-    """every block gets what the block before it returned."""
-    blocks = [lambda x: x + ["a"], lambda x: x + ["b"], lambda x: x + ["c"]]
-    result = answer(blocks, ["start"])
-    if result == ["start", "c", "b", "a"]:
-        return "the last block runs first: go through the blocks from the front."
-    if result in (["start", "a"], ["start", "c"]):
-        return (
-            "only one block leaves a trace: "
-            "give each block the result of the one before, not the first words."
-        )
-    if result == ["start"]:
-        return "the words come out unchanged: keep what each block returns."
-    if result != ["start", "a", "b", "c"]:
-        return f"the blocks a, b, c should leave ['start', 'a', 'b', 'c'], and left {result}."
+def two_towers(answer):
+    """each encoder gets what the one before returned, and every decoder the memory of the last encoder."""
+    encoders = [lambda x, name=name: x + [name] for name in ("e1", "e2", "e3")]
+    decoders = [lambda x, memory, name=name: x + [(name, *memory)] for name in ("d1", "d2")]
+    found, memory = answer(encoders, decoders, ["s"], ["t"]), ("s", "e1", "e2", "e3")
+    if not isinstance(found, list) or "t" not in found[:1]:
+        return f"return what the last decoder returns, which begins with the target; this is {found!r}."
+    seen = [decoder[1:] for decoder in found[1:] if isinstance(decoder, tuple)]
+    if [decoder[0] for decoder in found[1:] if isinstance(decoder, tuple)] != ["d1", "d2"]:
+        return "each decoder runs once, in order, on what the decoder before it returned."
+    if seen == [("s",)] * 2:
+        return "the decoders read the source itself: keep what each encoder returns."
+    if seen == [("s", "e3")] * 2:
+        return "every encoder got the source: give each what the one before returned."
+    if seen[0] != memory:
+        return f"decoder 1 read {list(seen[0])}: all encoders run first, and only the last one is read."
+    if seen != [memory] * 2:
+        return "the first decoder read the memory, the second something else: all of them read the same."
 
 
 @exercise
@@ -67,22 +58,3 @@ def six_layers(answer):
         return f"there are {len(layers)} layers, not six."
     if found != 6 * 72:
         return f"six layers of width 8 hold {6 * 72} parameters; yours hold {found}."
-
-
-@exercise
-def doubling(answer):
-    """the weight has 2 on the diagonal, and ten layers multiply by 2 to the power of 10."""
-    weight, bias, ten = answer
-    weight, bias = torch.as_tensor(weight).float(), torch.as_tensor(bias).float()
-    if weight.shape != (2, 2) or bias.shape != (2,):
-        return "two numbers go in and two come out: the weight has two rows of two, the bias two numbers."
-    if torch.equal(weight, torch.full((2, 2), 2.0)):
-        return "a weight full of 2 mixes the two numbers: each may only reach its own place."
-    if torch.equal(bias, torch.full((2,), 2.0)):
-        return "the bias is added, and nothing is to be added."
-    if not torch.equal(weight, 2 * torch.eye(2)) or bias.any():
-        return "try your layer on (1, 0) and (0, 1): they should become (2, 0) and (0, 2)."
-    if ten == 20:
-        return "each layer doubles what the one before has doubled: multiply ten times, do not add."
-    if ten != 1024:
-        return f"ten layers do not multiply by {ten}: double ten times in a row."

@@ -1,23 +1,9 @@
-"""Checks of notebook 00: shapes, broadcasting, an average over words, a small module."""
+"""Checks of notebook 00: shapes, a small module, an average over words."""
 
 import torch
 from torch import nn
 
 from lessons.exercises import exercise, same
-
-
-@exercise
-def broadcast_shape(answer):
-    """aligned at the right, 1 stretches to 3, 4 meets 4, and the missing axis becomes 2."""
-    shape = tuple(answer)
-    if len(shape) == 2:
-        return "the result keeps the axes of the longer shape: a missing axis on the left counts as 1."
-    if shape == (2, 1, 4):
-        return "an axis of size 1 stretches to the size that it meets: 1 meets 3."
-    if shape != (2, 3, 4) and sorted(shape) == [2, 3, 4]:
-        return "the sizes are right, their order is not: write one shape above the other, right-aligned."
-    if shape != (2, 3, 4):
-        return f"{shape} is not it: align the shapes at the right; equal sizes stay, 1 takes the other size."
 
 
 @exercise

@@ -23,32 +23,30 @@ def a_pair(query, keys, values):
     return weights @ values, weights
 
 
-def compares_all_outputs(attention, words):
-    edited = words.clone()
-    edited[-1] += 1
-    return not torch.equal(attention(words), attention(edited))
+def softmax_by_hand(exponential):
+    return attend(root, weigh=lambda scores: exponential(scores) / exponential(scores).sum())
 
 
-def changes_the_first_word(attention, words):
-    edited = words.clone()
-    edited[0] += 1
-    return not torch.equal(attention(words)[0], attention(edited)[0])
+def loop(hidden, mixed=lambda outputs: outputs):
+    """A self-attention in which word i does not see word j where hidden(i, j)."""
+
+    def wrong(words, W_Q, W_K, W_V):
+        seen = torch.tensor([[not hidden(i, j) for j in range(len(words))] for i in range(len(words))])
+        scores = (words @ W_Q) @ (words @ W_K).T / math.sqrt(W_Q.shape[1])
+        return mixed(scores.masked_fill(~seen, -torch.inf).softmax(dim=-1) @ (words @ W_V))
+
+    return wrong
 
 
-def changes_nothing(attention, words):
-    return not torch.equal(attention(words)[0], attention(words.clone())[0])
-
-
-def wrong_way_round(attention, words):
-    edited = words.clone()
-    edited[-1] += 1
-    return torch.equal(attention(words)[0], attention(edited)[0])
-
-
-def changes_the_words_themselves(attention, words):
-    before = attention(words)[0]
-    words[-1] += 1
-    return not torch.equal(before, attention(words)[0])
+def keys_twice(words, W_Q, W_K, W_V):
+    """Makes all keys beforehand, and makes them again on the way."""
+    keys, values, outputs = list(words @ W_K), list(words @ W_V), []
+    for word in words:
+        keys.append(word @ W_K)
+        values.append(word @ W_V)
+        weights = (torch.stack(keys) @ (word @ W_Q) / math.sqrt(W_Q.shape[1])).softmax(dim=0)
+        outputs.append(weights @ torch.stack(values))
+    return torch.stack(outputs)
 
 
 WRONG = {
@@ -60,13 +58,6 @@ WRONG = {
         ([[0.5, 0.25, 0.25]], "the shape (1, 3)"),
         ([0.25, 0.5, 0.25], "dot products first"),
     ],
-    "stable_softmax": [
-        (lambda scores: scores.exp() / scores.exp().sum(), "too large"),
-        (lambda scores: torch.nan_to_num(scores.exp() / scores.exp().sum()), "1000 and 999"),
-        (lambda scores: scores / scores.sum(), "exponential first"),
-        (lambda scores: scores.exp(), "divide them"),
-        (lambda scores: None, "returns nothing"),
-    ],
     "one_word_attention": [
         (attend(root, mixed="keys"), "keys are for finding"),
         (attend(root, weigh=lambda scores: scores), "softmax first"),
@@ -76,18 +67,23 @@ WRONG = {
         (attend(lambda query, keys: math.sqrt(len(keys))), "number of keys"),
         (lambda query, keys, values: values[(keys @ query).argmax()], "best match"),
         (a_pair, "not a pair"),
+        (softmax_by_hand(torch.exp), "too large"),
+        (softmax_by_hand(lambda scores: scores.clamp(max=80).exp()), "wrong for scores of 1000"),
+    ],
+    "every_word_notices": [
+        (loop(lambda i, j: j > i), "change the last word"),
+        (loop(lambda i, j: j < i), "change the first word"),
+        (loop(lambda i, j: i != j), "no word looks at another"),
+        (loop(lambda i, j: i == j), "no word looks at itself"),
+        (loop(lambda i, j: False, mixed=lambda outputs: outputs[0]), "the shape (2,)"),
+        (loop(lambda i, j: False, mixed=list), "list"),
+        (keys_twice, "each of them once"),
     ],
     "steer_attention": [
-        ([3, 0, 5.0], "as much as at bellt"),
-        ([2, 1, 5.0], "column 1 has no effect"),
-        ([2, 0, 0.5], "mostly at Hund"),
+        ([3, 0, 5.0], "the tie stays"),
+        ([2, 1, 5.0], "never reaches its query"),
+        ([3, 1, 0.0], "0 asks for nothing"),
+        ([3, 1, -1.0], "finds the man"),
         ([4, 0, 5.0], "no row 4"),
-    ],
-    "looks_at_others": [
-        (compares_all_outputs, "only the first output"),
-        (changes_the_first_word, "you changed word 1"),
-        (changes_nothing, "same in both calls"),
-        (wrong_way_round, "says False"),
-        (changes_the_words_themselves, "words.clone()"),
     ],
 }

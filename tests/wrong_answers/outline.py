@@ -3,22 +3,41 @@
 from torch import nn
 
 
-def last_block_first(blocks, words):
-    for block in reversed(blocks):
-        words = block(words)
-    return words
+def in_pairs(encoders, decoders, source, target):
+    for encoder, decoder in zip(encoders, decoders, strict=False):
+        source = encoder(source)
+        target = decoder(target, source)
+    return target
 
 
-def always_the_first_words(blocks, words):
-    for block in blocks:
-        result = block(words)
-    return result
+def encoders_forgotten(encoders, decoders, source, target):
+    for decoder in decoders:
+        target = decoder(target, source)
+    return target
 
 
-def forgets_the_result(blocks, words):
-    for block in blocks:
-        block(words)
-    return words
+def always_the_source(encoders, decoders, source, target):
+    for encoder in encoders:
+        memory = encoder(source)
+    for decoder in decoders:
+        target = decoder(target, memory)
+    return target
+
+
+def always_the_first_target(encoders, decoders, source, target):
+    for encoder in encoders:
+        source = encoder(source)
+    for decoder in decoders:
+        written = decoder(target, source)
+    return written
+
+
+def memory_handed_on(encoders, decoders, source, target):
+    for encoder in encoders:
+        source = encoder(source)
+    for decoder in decoders:
+        target, source = decoder(target, source), target
+    return target
 
 
 WRONG = {
@@ -28,26 +47,18 @@ WRONG = {
         (576, "multiply"),
         ("32832", "without quotes"),
     ],
-    "outline_shape": [
-        ((7, 512), "follows the target"),
-        ((11, 512), "never joined"),
-        ((1, 4, 512), "one row"),
-    ],
-    "run_chain": [
-        (last_block_first, "last block runs first"),
-        (always_the_first_words, "only one block"),
-        (forgets_the_result, "unchanged"),
+    "two_towers": [
+        (in_pairs, "all encoders run first"),
+        (encoders_forgotten, "the source itself"),
+        (always_the_source, "every encoder got the source"),
+        (always_the_first_target, "in order"),
+        (memory_handed_on, "all of them read the same"),
+        (lambda encoders, decoders, source, target: source, "begins with the target"),
     ],
     "six_layers": [
         (lambda d_model: None, "returns nothing"),
         (lambda d_model: [nn.Linear(d_model, d_model) for _ in range(6)], "plain list"),
         (lambda d_model: nn.ModuleList([nn.Linear(d_model, d_model)] * 6), "same layer"),
         (lambda d_model: nn.ModuleList([nn.Linear(d_model, d_model) for _ in range(5)]), "not six"),
-    ],
-    "doubling": [
-        ([[[2, 2], [2, 2]], [0, 0], 1024], "mixes the two"),
-        ([[[2, 0], [0, 2]], [2, 2], 1024], "nothing is to be added"),
-        ([[[2, 0], [0, 2]], [0, 0], 20], "do not add"),
-        ([[2, 2], [0, 0], 1024], "two rows of two"),
     ],
 }

@@ -65,12 +65,6 @@ class NoModule:
 
 
 WRONG = {
-    "broadcast_shape": [
-        ((3, 4), "keeps the axes of the longer shape"),
-        ((2, 1, 4), "1 meets 3"),
-        ((3, 2, 4), "their order is not"),
-        ((2, 4, 4), "align the shapes at the right"),
-    ],
     "sentence_shapes": [
         ([(7, 2), (2, 7, 512), (2, 8, 5, 7)], "the batch comes first"),
         ([(2, 7, 512), (2, 7, 512), (2, 8, 5, 7)], "one number per token"),
