@@ -7,7 +7,7 @@ from torch import nn
 
 from helpers.model import EncoderLayer, PositionalEncoding, eval_mode
 from lessons.boards.bodies import AddTable, D, F, H
-from lessons.scoreboard import TASKS, Board, Task, fit, label_loss, measure_tasks, train_on
+from lessons.scoreboard import TASKS, Board, SymbolModel, Task, fit, label_loss, measure_tasks, train_on
 
 
 # Kinds of positions, added to the words in front of one encoder layer.
@@ -68,6 +68,80 @@ def with_positions(make_positions, seed):
     scores = {"early": early["reverse"]}
     scores |= measure_tasks(make_body, seed, tasks=("reverse", "hop"))
     return scores | symbol_before(make_body, seed)
+
+
+# How far positions reach: trained on 16 places, asked at 24.
+class BesideWord(nn.Module):
+    """Leaves `D - n` columns to the word and puts sinusoids of width `n` into the others."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.places = PositionalEncoding(n)
+
+    def forward(self, x):
+        n = self.places.table.shape[1]
+        return torch.cat([x[..., :-n], self.places(torch.zeros_like(x[..., -n:]))], dim=-1)  # (B, S, D)
+
+
+class Projected(nn.Module):
+    """The whole word beside a whole place, and a linear layer back to the width of the word."""
+
+    def __init__(self):
+        super().__init__()
+        self.places, self.back = PositionalEncoding(D), nn.Linear(2 * D, D)
+
+    def forward(self, x):
+        return self.back(torch.cat([x, self.places(torch.zeros_like(x))], dim=-1))  # (B, S, D)
+
+
+class RandomStart(AddTable):
+    """In training a sentence starts at a random row of the table, afterwards at row 0."""
+
+    def forward(self, x):
+        n = x.shape[-2]
+        start = torch.randint(len(self.table) - n + 1, ()).item() if self.training else 0
+        return x + self.table[start : start + n]
+
+
+def few_columns(n):
+    """Sinusoids of width `n` as a table `(64, D)`, 0 in the other columns."""
+    return nn.functional.pad(PositionalEncoding(n, max_len=64).table, (D - n, 0))
+
+
+REACH = {
+    "no positions": nn.Identity,
+    "as copied": lambda: AddTable(sinusoids(sign=1, second=torch.sin)),
+    "learned": lambda: AddTable(torch.randn(64, D), trained=True),
+    "sinusoids": lambda: PositionalEncoding(D),
+    "beside, 64 + 64 projected": Projected,
+    "beside, 48 + 16": lambda: BesideWord(16),
+    "added, 16 columns": lambda: AddTable(few_columns(16)),
+    "beside, 56 + 8": lambda: BesideWord(8),
+    "added, 8 columns": lambda: AddTable(few_columns(8)),
+    "sinusoids, random start": lambda: RandomStart(sinusoids()),
+    "learned, random start": lambda: RandomStart(torch.randn(64, D), trained=True),
+}
+
+
+def reach(make_positions, seed):
+    """Reverse after 100 steps; and the symbol before, 400 steps on 16 places, at each place of 24."""
+
+    def make_body():
+        return nn.Sequential(make_positions(), EncoderLayer(D, H, F, 0.0))
+
+    scores = {"early": measure_tasks(make_body, seed, tasks=("reverse",), steps=100)["reverse"]}
+    torch.manual_seed(seed)
+    model, generator = SymbolModel(make_body()), torch.Generator().manual_seed(seed)
+
+    def learn_from(step):
+        x, y = BEFORE.draw(128, generator, length=16)
+        return label_loss(model(x), y)
+
+    fit(model, learn_from)
+    x, y = BEFORE.draw(1000, torch.Generator().manual_seed(-1), length=24, held_out=True)
+    with eval_mode(model):
+        right = (model(x).argmax(dim=-1) == y).float().mean(dim=0)  # (S,)
+    return scores | {f"place {place}": score for place, score in enumerate(right.tolist())}
 
 
 # Ways to turn a number into a vector, on a noisy sine and on symbols written as numbers.
@@ -132,6 +206,7 @@ def inputs(make_input, seed):
 
 INPUTS = {
     "linear layer": lambda: nn.Linear(1, D),
+    "two linear layers, ReLU": lambda: nn.Sequential(nn.Linear(1, D), nn.ReLU(), nn.Linear(D, D)),
     "16 bins, embedded": lambda: Bins(16),
     "32 bins, embedded": lambda: Bins(32),
     "128 bins, embedded": lambda: Bins(128),
@@ -140,5 +215,6 @@ INPUTS = {
 
 BOARDS = {
     "positions": Board(POSITIONS, with_positions),
+    "reach": Board(REACH, reach),
     "inputs": Board(INPUTS, inputs),
 }

@@ -1,4 +1,4 @@
-"""Boards of notebook 03: the root of d_k, the softmax over the wrong axis, tied matrices."""
+"""Boards of notebook 03: the ring of eight words, the root of d_k, the wrong axis, tied matrices."""
 
 import math
 
@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from helpers.model import attention_weights
-from lessons.boards.bodies import D, places
+from lessons.boards.bodies import AddTable, D, places
 from lessons.outline import SelfAttention
-from lessons.scoreboard import TASKS, Board, Task, accuracy, measure_tasks, train_on
+from lessons.scoreboard import LENGTH, TASKS, Board, Task, accuracy, measure_tasks, train_on
 
 
 class Undivided(SelfAttention):
@@ -86,8 +86,71 @@ TIED = {
 }
 
 
+def lent_places():
+    """A random vector for each place of a scoreboard sentence, added to its word and never trained."""
+    return AddTable(torch.randn(LENGTH, D))
+
+
+def frozen():
+    return SelfAttention(D, D, D).requires_grad_(False)
+
+
+RING = {
+    "plain tensors, not trained": (lent_places, frozen),
+    "trained": (lent_places, lambda: SelfAttention(D, D, D)),
+    "trained, softmax over queries": (lent_places, lambda: OverQueries(D, D, D)),
+    "not trained, but the places are": (places, frozen),
+}
+
+
+def ring(row, seed):
+    make_places, make_head = row
+    model = train_on(PREVIOUS, lambda: nn.Sequential(make_places(), make_head()), seed=seed)
+    return {"previous": accuracy(model, PREVIOUS)}
+
+
+def rescaled(head, factor):
+    """The head with queries and keys that start `factor` times as large."""
+    with torch.no_grad():
+        head.W_Q *= factor
+        head.W_K *= factor
+    return head
+
+
+# Divided or not, and how large the scores are at the start: as with division, or as without.
+STARTS = {
+    "divided": lambda d_k: SelfAttention(D, d_k, D),
+    "not divided": lambda d_k: Undivided(D, d_k, D),
+    "not divided, smaller start": lambda d_k: rescaled(Undivided(D, d_k, D), d_k**-0.25),
+    "divided, larger start": lambda d_k: rescaled(SelfAttention(D, d_k, D), d_k**0.25),
+}
+
+
+def steps_on_the_ring(d_k, seed):
+    """How much of 400 steps each start takes until three batches in a row are without a mistake."""
+    used = {}
+    for name, make_head in STARTS.items():
+        losses = []
+        train_on(
+            PREVIOUS,
+            lambda make_head=make_head: nn.Sequential(lent_places(), make_head(d_k)),
+            seed=seed,
+            on_step=lambda step, loss, losses=losses: losses.append(loss),
+        )
+        used[name] = len(losses) / 400
+    return used
+
+
+def count_by_start(d_k, seed):
+    heads = {name: lambda make_head=make_head: make_head(d_k) for name, make_head in STARTS.items()}
+    return {name: measure_tasks(head, seed, tasks=("count",))["count"] for name, head in heads.items()}
+
+
 BOARDS = {
+    "ring": Board(RING, ring),
     "root_of_dk": Board(ROOT_OF_DK, with_and_without_root),
+    "root_on_the_ring": Board(ROOT_OF_DK, steps_on_the_ring),
+    "root_on_count": Board({"d_k = 64": 64}, count_by_start),
     "wrong_axis": Board(WRONG_AXIS),
     "tied": Board(TIED, place_tasks),
 }

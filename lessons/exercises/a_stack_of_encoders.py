@@ -1,44 +1,117 @@
 """Checks for the exercises of notebook 08."""
 
-import copy
-
 import torch
 from torch import nn
 
+from helpers.model import MultiHeadAttention
 from lessons.exercises import exercise, likely_mistake, same, unusable
 
 
 @exercise
 def two_hops_on_paper(answer):
-    """from the word to its place, on to the next place, and the word there is the answer."""
+    """a hop, taken home from the place that your word names, makes two."""
     answer = list(answer)
     likely = {
-        "this is one hop: go on to the place that it names, once more.": (3, 2, 1, 0),
-        "this is the sentence itself: go to the places that its words name.": (1, 3, 0, 2),
-        "one hop too many: the third place is where the answer stands.": (0, 1, 2, 3),
+        "this is one hop, what each word holds already: take it from the place that the word names.": (
+            1,
+            0,
+            3,
+            2,
+        ),
+        "this is the sentence itself: go to the places that its words name.": (3, 2, 0, 1),
+        "one hop too many: in layer 2 the word looks at the place that it names, not at its hop's.": (
+            0,
+            1,
+            2,
+            3,
+        ),
     }
     if message := likely_mistake(answer, likely):
         return message
     if sorted(answer) != [0, 1, 2, 3]:
         return "four numbers, and each of 0, 1, 2 and 3 occurs once."
-    if answer != [2, 0, 3, 1]:
-        return "word 0 is 1. At place 1 stands 3. At place 3 stands the answer; places count from 0."
+    if answer != [2, 3, 1, 0]:
+        return "write down the hop of each word first; word 0 is 3, so it takes home that of place 3."
+
+
+def attention_of(query, key, value, out, x, n_heads):
+    """What `MultiHeadAttention` of `helpers` makes of x with these four matrices `(D, D)` and no biases."""
+    attention = MultiHeadAttention(x.shape[-1], n_heads)
+    with torch.no_grad():
+        for layer, matrix in zip(attention.children(), (query, key, value, out), strict=False):
+            layer.weight.copy_(matrix.T)
+            layer.bias.zero_()
+        return attention(x, x, x)
+
+
+def split(x, n_heads):
+    return x.unflatten(-1, (n_heads, -1)).transpose(-3, -2)
+
+
+def by_hand(x, matrices, n_heads, *, scale=None, dim=-1, cut=split, mirrored=False):
+    """Self-attention with one step changed, for the likely mistakes."""
+    query, key, value = (cut(x @ matrix, n_heads) for matrix in matrices[:3])
+    scores = (key @ query.mT if mirrored else query @ key.mT) / (scale or query.shape[-1] ** 0.5)
+    heads = scores.softmax(dim=dim) @ value
+    joined = heads.transpose(-3, -2).flatten(-2) if cut is split else heads.reshape(x.shape)
+    return joined @ matrices[3]
+
+
+def scrambled(x, n_heads):
+    return x.reshape(*x.shape[:-2], n_heads, x.shape[-2], -1)
 
 
 @exercise
-def pre_norm_parameters(answer):
-    """one more norm at the end, with a factor and a summand for each of the 512 places."""
-    likely = {
-        "the norms inside the layers are equally many, but pre-norm ends in one more.": 0,
-        "a norm has factors and summands.": 512,
-        "there is one more norm at the end of the stack, not in each layer.": 6 * 2 * 512,
-        "these are the norms inside the layers, which both have: count what is added.": 6 * 2 * 2 * 512,
-        "these are all norms of the pre-norm encoder: count only what is added.": 13 * 2 * 512,
-    }
-    if answer != 2 * 512:
-        return likely_mistake(answer, likely) or (
-            "which norm does Encoder have with norm_first=True only, and what is in a norm?"
-        )
+def blank_page(answer):
+    """equal to MultiHeadAttention of helpers.model, for one head, for several, and for a batch."""
+    torch.manual_seed(0)
+    x, matrices = torch.randn(2, 3, 8), torch.randn(4, 8, 8)  # (B, S, D), (4, D, D)
+    for n_heads in (1, 4):
+        result = answer(x.clone(), *[matrix.clone() for matrix in matrices], n_heads)
+        if message := unusable(result):
+            return message
+        right = attention_of(*matrices, x, n_heads)
+        if same(result, right, 1e-4):
+            continue
+        heads = by_hand(x, [*matrices[:3], torch.eye(8)], n_heads)
+        query, key, value = (split(x @ matrix, n_heads) for matrix in matrices[:3])
+        unjoined = (query @ key.mT / query.shape[-1] ** 0.5).softmax(-1) @ value  # (B, H, S, dk)
+
+        def changed(n_heads=n_heads, **step):
+            return by_hand(x, matrices, n_heads, **step)
+
+        likely = {
+            "the scores are not divided by the root of the width of a head.": changed(scale=1.0),
+            "divide by the root of the width of a head, not by the width.": changed(scale=8 / n_heads),
+            "the softmax runs over the words that ask: the weights of each row should sum to 1.": changed(
+                dim=-2
+            ),
+            "keys ask and queries answer: it is query times key, transposed.": changed(mirrored=True),
+            "the matrix after the heads, W_O, is missing.": heads,
+            "with W_Q, W_K and W_V you have the heads: join them, and multiply by W_O.": unjoined,
+            "the matrices are used transposed: a word times a matrix is x @ W.": by_hand(
+                x, matrices.mT, n_heads
+            ),
+        }
+        if message := likely_mistake(result, likely, 1e-4):
+            return message
+        if n_heads > 1:
+            several = {
+                "n_heads is not used.": changed(1),
+                "the root is of dk, the width of a head, not of D.": changed(scale=8**0.5),
+                "a reshape scrambles the words: unflatten, then swap axes.": changed(cut=scrambled),
+                "swap heads and words back before you join them.": unjoined.reshape(x.shape) @ matrices[3],
+            }
+            message = likely_mistake(result, several, 1e-4)
+            return (
+                f"right for one head. {message or 'Head h has numbers h * dk to (h + 1) * dk of each word.'}"
+            )
+        if result.shape != right.shape:
+            return f"its shape is {tuple(result.shape)}; the words have {tuple(right.shape)}, and keep it."
+        return "wrong with one head already: query, key, value, scores, root, softmax, mix, W_O."
+    alone = attention_of(*matrices, x[0], 4)
+    if not same(answer(x[0].clone(), *matrices, 4), alone, 1e-4):
+        return "right for a batch, wrong for one sentence (S, D): count axes from the end, as in -1 and -2."
 
 
 @exercise
@@ -81,81 +154,21 @@ def either_order(answer):
 
 
 @exercise
-def run_stack(answer):
-    """each layer gets the words of the one before and the mask, and the norm comes once, last."""
-    x, given = torch.ones(2, 3), torch.tensor([[True, False], [True, True]])
-    calls = []
-
-    def layer(number):
-        def run(y, mask=None):
-            calls.append((number, mask))
-            return 3 * y + number
-
-        return run
-
-    def last_norm(y):
-        calls.append(("norm", None))
-        return y - 100
-
-    result = answer([layer(1), layer(2), layer(3)], last_norm, x, given)
+def three_hops(answer):
+    """the word at a place names the next, three times."""
+    x = torch.stack([torch.randperm(8, generator=torch.Generator().manual_seed(seed)) for seed in range(4)])
+    result = answer(x.clone())
     if message := unusable(result):
         return message
-    order = [number for number, _ in calls]
-    if order.count("norm") > 1:
-        return "the last norm comes once, after all layers."
-    if "norm" not in order:
-        return "the last norm is missing."
-    if [number for number in order if number != "norm"] != [1, 2, 3]:
-        return "call each layer once, from the first to the last."
-    if any(m is not given for number, m in calls if number != "norm"):
-        return "a layer did not get the mask: each of them needs it."
-    if order[-1] != "norm":
-        return "the norm comes last, not first."
-    if not torch.equal(result, 27 * x + 18 - 100):
-        return "each layer gets what the one before returned, and the norm gets the last result."
-
-
-class Stack(nn.Module):
-    """Holds layers, as the stacks of notebook 06 do."""
-
-    def __init__(self, layers):
-        super().__init__()
-        self.layers = layers
-
-
-def linear_layers(d):
-    """Six of them, none like another; all biases are 0."""
-    torch.manual_seed(0)
-    layers = [nn.Linear(d, d) for _ in range(6)]
-    for layer in layers:
-        nn.init.zeros_(layer.bias)
-    return layers
-
-
-@exercise
-def really_stacked(answer):
-    """your check passes six real layers, and finds a list, one layer used again, and copies."""
-    for d in (3, 5):
-        if not answer(Stack(nn.ModuleList(linear_layers(d)))):
-            return "it says False for six real layers. Their biases are all 0: compare the weights."
-    six, copied, repeated = linear_layers(3), linear_layers(3), linear_layers(3)
-    copied[4].load_state_dict(copied[1].state_dict())
-    repeated[5] = repeated[0]
-    faults = {
-        "for six layers in a Python list: count what stack.parameters() finds.": Stack(six),
-        "for one layer used six times: each layer brings parameters of its own.": (
-            Stack(nn.ModuleList(six[:1] * 6))
-        ),
-        "for six copies: they have all the parameters, so compare their weights too.": (
-            Stack(nn.ModuleList([copy.deepcopy(six[0]) for _ in range(6)]))
-        ),
-        "where layers 2 and 5 are copies: compare each layer with each.": Stack(nn.ModuleList(copied)),
-        "where the first layer is used again as the last: one layer's parameters are missing.": (
-            Stack(nn.ModuleList(repeated))
-        ),
+    hop = x.gather(-1, x)
+    two = x.gather(-1, hop)
+    likely = {
+        "these are the words themselves.": x,
+        "this is one hop: fetch twice more.": hop,
+        "these are two hops: fetch once more.": two,
+        "one hop too many.": x.gather(-1, x.gather(-1, two)),
     }
-    for where, stack in faults.items():
-        if answer(stack):
-            return f"it says True {where}"
-    if not answer(Stack(nn.ModuleList(six[:5]))):
-        return "it says False for five real layers: take the number of layers from stack.layers."
+    if not same(result, x.gather(-1, two)):
+        if message := likely_mistake(result, likely):
+            return message
+        return "x.gather(-1, places) fetches the words at these places; two hops are x.gather(-1, hop)."

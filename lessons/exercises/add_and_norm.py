@@ -28,21 +28,6 @@ def norm_on_paper(answer):
 
 
 @exercise
-def parameters_in_norms(answer):
-    """six layers, two norms in each, and a factor and a summand for each of the 512 places."""
-    likely = {
-        "this is half: either each layer has two norms, or each norm has factors and summands.": 6 * 2 * 512,
-        "this is one layer: there are six.": 2 * 2 * 512,
-        "this is one norm: there are two in each of six layers.": 2 * 512,
-        "each norm has factors and summands, and each layer has two norms.": 6 * 512,
-        "each norm has 512 factors and 512 summands.": 6 * 2 * 2,
-        "an encoder layer has two sub-layers, not three.": 6 * 3 * 2 * 512,
-    }
-    if answer != 6 * 2 * 2 * 512:
-        return likely_mistake(answer, likely) or "layers times norms in a layer times parameters of a norm."
-
-
-@exercise
 def my_layer_norm(answer):
     """equal to PyTorch's, on wide rows, narrow rows and very small ones."""
     x = (torch.arange(24, dtype=torch.float64) * 7 % 11).reshape(2, 3, 4)
@@ -83,46 +68,72 @@ def my_layer_norm(answer):
 
 
 @exercise
-def my_add_and_norm(answer):
-    """the input is added back, and the sum is normalised."""
+def fixed_layer(answer):
+    """what attention has collected goes on, also past a silent feed-forward part."""
     torch.manual_seed(0)
-    x, norm = torch.randn(3, 4), nn.LayerNorm(4)
+    x, norm_1, norm_2 = torch.randn(3, 4), nn.LayerNorm(4), nn.LayerNorm(4)
+    nn.init.normal_(norm_1.weight)
+    nn.init.normal_(norm_2.weight)
     kept = x.clone()
 
-    def sublayer(y):
-        return 2 * y.flip(-1) + 1
+    def attend(y):
+        return 2 * y.flip(0) + 1
 
-    result = answer(x, sublayer, norm)
+    def think(y):
+        return 3 * y.roll(1, -1).relu()
+
+    result = answer(x, attend, think, norm_1, norm_2)
     if message := unusable(result):
         return message
     if not torch.equal(x, kept):
         return "it changes x itself: write x + ..., not x += ..."
+    seen = norm_1(x + attend(x))
     likely = {
-        "the input is not added back.": norm(sublayer(x)),
-        "it adds, and does not normalise.": x + sublayer(x),
-        "you normalised before adding: the sum is what is normalised.": x + norm(sublayer(x)),
-        "you normalised before the sub-layer: that is another order, for notebook 08.": x + sublayer(norm(x)),
-        "you normalised both before adding: add first.": norm(x) + norm(sublayer(x)),
-        "the sub-layer comes second: it sees the words as they come in.": norm(x + sublayer(norm(x))),
-        "only the input is left: where is the sub-layer?": norm(x),
+        "this is still the broken layer: what does the second residual connection add back?": norm_2(
+            x + think(seen)
+        ),
+        "the second residual connection is gone: add back what came out of the first norm.": norm_2(
+            think(seen)
+        ),
+        "now the feed-forward part does not see what attention has collected.": norm_2(seen + think(x)),
+        "now x is added twice: once it is enough, before the first norm.": norm_2(x + seen + think(seen)),
+        "the second norm comes last, after the addition.": seen + norm_2(think(seen)),
+        "each place has a norm of its own: yours uses norm_1 twice.": norm_1(seen + think(seen)),
+        "the first norm is missing.": norm_2(x + attend(x) + think(x + attend(x))),
+        "the second norm is missing.": seen + think(seen),
     }
-    if not same(result, norm(x + sublayer(x)), 1e-5):
-        return likely_mistake(result, likely, 1e-5) or "the paper writes LayerNorm(x + Sublayer(x))."
+    if not same(result, norm_2(seen + think(seen)), 1e-5):
+        return likely_mistake(result, likely, 1e-5) or "only one name in one line has to change."
 
 
 @exercise
-def six_in_a_row(answer):
-    """without, almost nothing arrives; with, the input arrives and a little more."""
-    without, with_residuals = answer
-    if math.isclose(without, 1.1**6, rel_tol=0.01) and with_residuals < 0.01:
-        return "the two numbers are the wrong way round."
-    if math.isclose(without, 0.6, rel_tol=0.01) or math.isclose(without, 0.1, rel_tol=0.01):
-        return "each sub-layer takes a tenth of what the one before returned: multiply."
-    if not math.isclose(without, 0.1**6, rel_tol=0.01):
-        return "the first number is 0.1 times itself, six times over."
-    if math.isclose(with_residuals, 1 + 0.1**6, rel_tol=1e-4):
-        return "there is a residual connection round each sub-layer, not one round all six."
-    if math.isclose(with_residuals, 1.6, rel_tol=0.01):
-        return "the second sub-layer gets 1.1, not 1: what it adds grows from step to step."
-    if not math.isclose(with_residuals, 1.1**6, abs_tol=0.006):
-        return "with a residual connection each step turns x into x + 0.1 x."
+def scaled(answer):
+    """x plus a trained share of what the sub-layer adds, nothing at the start. Now train six of them."""
+    module, x = answer(), torch.arange(12.0).reshape(3, 4)
+    kept = x.clone()
+    result = module(x, lambda y: y.flip(-1) + 1)
+    if result is ...:
+        return ...
+    if message := unusable(result):
+        return message
+    if not torch.equal(x, kept):
+        return "it changes x itself: write x + ..., not x += ..."
+    if not same(result, x, 1e-5):
+        return "at the start self.scale is 0, and x should come out as it went in."
+    parameters = list(module.parameters())
+    if len(parameters) != 1 or parameters[0].numel() != 1:
+        return "there should be one parameter, self.scale, and no norm."
+    with torch.no_grad():
+        parameters[0].fill_(0.5)
+    result, right = module(x, lambda y: y.flip(-1) + 1), x + 0.5 * (x.flip(-1) + 1)
+    likely = {
+        "the scale must reach what the sub-layer adds: x comes out, whatever the scale.": x,
+        "scale what comes out of the sub-layer, not what goes in.": x + 0.5 * x.flip(-1) + 1,
+        "x itself is not scaled.": 0.5 * x + 0.5 * (x.flip(-1) + 1),
+    }
+    if not same(result, right, 1e-5):
+        return likely_mistake(result, likely, 1e-5) or "x + self.scale * sublayer(x), and nothing else."
+    if result.requires_grad:
+        result.sum().backward()
+    if not same(parameters[0].grad, (x.flip(-1) + 1).sum().reshape(1), 1e-3):
+        return "no gradient reaches self.scale, so it will not be trained: use it as it is."

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import nn
 
+from helpers.model import EncoderLayer
+from lessons.boards.embeddings_and_positions import symbol_before
 from lessons.exercises import exercise, likely_mistake, same
 
 
@@ -27,71 +29,44 @@ def first_place(answer):
         )
 
 
-def table_of(n, d, *, sign=-1, exponent=2, second=torch.cos, first_place=0):
-    """The sinusoids `(n, d)`, with one thing changed: what the likely mistakes give."""
+def halves_of(n, d, *, sign=-1, exponent=2, second=torch.cos, first_place=0):
+    """Sines beside cosines `(n, d)`, with one thing changed: what the likely mistakes give."""
     place = torch.arange(first_place, first_place + n, dtype=torch.float64).unsqueeze(1)
     angle = place * 10000.0 ** (sign * exponent * torch.arange(d // 2, dtype=torch.float64) / d)
-    return torch.stack([angle.sin(), second(angle)], dim=-1).flatten(1)
+    return torch.cat([angle.sin(), second(angle)], dim=1)
 
 
 @exercise
-def sinusoids(answer):
-    """a table of sines and cosines, each pair slower than the one before."""
+def halves(answer):
+    """the same numbers as in PositionalEncoding, in another order of the columns."""
     n, d = 12, 8
-    right, result = table_of(n, d), answer(n, d)
+    right, result = halves_of(n, d), answer(n, d)
     if not isinstance(result, torch.Tensor):
         return f"return a tensor, not a {type(result).__name__}."
     if same(result, right.T, 1e-4):
         return "right numbers, but places are rows and columns are columns: transpose it."
     if result.shape != (n, d):
         return f"12 places of width 8 give a table of shape (12, 8); yours has {tuple(result.shape)}."
+    sines, cosines = right.chunk(2, dim=1)
     likely = {
-        "the angle is the place divided by 10000^(2i/d), not multiplied.": table_of(n, d, sign=1),
-        "every second column is a cosine; yours are all sines.": table_of(n, d, second=torch.sin),
-        "both faults of the copied formula: divide by 10000^(2i/d), and make every second column a cosine.": (
-            table_of(n, d, sign=1, second=torch.sin)
+        "the angle is the place divided by 10000^(2i/d), not multiplied.": halves_of(n, d, sign=1),
+        "the second half are cosines; yours are all sines.": halves_of(n, d, second=torch.sin),
+        "divide by 10000^(2i/d), do not multiply, and make the second half cosines.": (
+            halves_of(n, d, sign=1, second=torch.sin)
         ),
-        "the exponent is 2i/d: your paces grow half as fast.": table_of(n, d, exponent=1),
-        "the places count from 0; yours from 1.": table_of(n, d, first_place=1),
-        "the numbers are right, but sine and cosine alternate: columns 0 and 1 are one pair.": torch.cat(
-            [right[:, 0::2], right[:, 1::2]], dim=1
-        ),
-        "in each pair the sine comes first.": right.unflatten(1, (-1, 2)).flip(-1).flatten(1),
+        "the exponent is 2i/d: your paces grow half as fast.": halves_of(n, d, exponent=1),
+        "the places count from 0; yours from 1.": halves_of(n, d, first_place=1),
+        "that is the order of the page, sine and cosine in turns: here all sines come first.": torch.stack(
+            [sines, cosines], dim=-1
+        ).flatten(1),
+        "the sines are the first half, the cosines the second.": torch.cat([cosines, sines], dim=1),
     }
     if not same(result, right, 1e-3):
         return likely_mistake(result, likely, 1e-3) or (
-            "start with place 1: its first pair is the sine and the cosine of 1, about 0.84 and 0.54."
+            "start with place 1: column 0 is the sine of 1, about 0.84, and column d / 2 its cosine, 0.54."
         )
-    if not same(answer(5, 4), table_of(5, 4), 1e-3):
+    if not same(answer(5, 4), halves_of(5, 4), 1e-3):
         return "right for 12 places of width 8, and not for 5 places of width 4: use n and d."
-
-
-@exercise
-def shift_by(answer):
-    """one matrix shifts every place, whatever the pace."""
-    k, pace = 3, 2.0
-    result = answer(k, pace)
-    if not isinstance(result, torch.Tensor) or result.shape != (2, 2):
-        return "return a tensor of two rows and two columns."
-    result = result.double()
-    place = torch.arange(20, dtype=torch.float64)
-
-    def rows(angle):
-        return torch.stack([angle.sin(), angle.cos()], dim=1)
-
-    likely = {
-        "it shifts back by k places: exchange the signs of the two sines.": rows((place - k) / pace),
-        "the angle of k places is k / pace; yours ignores the pace.": rows(place / pace + k),
-        "the angle of k places is k / pace: divide, do not multiply.": rows(place / pace + k * pace),
-    }
-    shifted = rows(place / pace) @ result
-    if not same(shifted, rows((place + k) / pace), 1e-4):
-        return likely_mistake(shifted, likely, 1e-4) or (
-            "use sin(a + b) = sin a cos b + cos a sin b and cos(a + b) = cos a cos b - sin a sin b."
-        )
-    other = rows(place / 10) @ answer(7, 10.0).double()
-    if not same(other, rows((place + 7) / 10), 1e-4):
-        return "right for k = 3 and pace = 2, and not for k = 7 and pace = 10: use both."
 
 
 @exercise
@@ -145,28 +120,24 @@ def learned_positions(answer):
 
 
 @exercise
-def knows_the_order(answer):
-    """your check tells an encoder that knows the order from one that does not."""
-    torch.manual_seed(0)
-    words, places = 1 + torch.rand(6, 8), torch.arange(6.0).unsqueeze(1)
-    kept, mix = words.clone(), nn.Linear(8, 8).requires_grad_(False)
-
-    def blind(x):  # a sum over the words in another order differs in the last digits
-        return mix(x) + x.sum(dim=0)
-
-    on_blind = answer(blind, words)
-    if not torch.equal(words, kept):
-        return "your check changed the words it was given: work on a copy."
-    on_places = answer(lambda x: blind(x + places[: len(x)]), words)
-    if on_blind and not on_places:
-        return "the answers are the wrong way round: True is for an encoder to which the order matters."
-    if on_blind:
-        return (
-            "it says True for an encoder without positions. Its outputs come in another order when the words "
-            "do: put them back before you compare, and allow for rounding with torch.allclose."
-        )
-    if not on_places:
-        return "it says False for an encoder that adds the number of the place: try the words in two orders."
-    middle = torch.tensor([[0.0], [1.0], [0.0], [2.0], [0.0], [0.0]])
-    if not answer(lambda x: mix(x) + middle, words):
-        return "it misses an encoder in which only words in the middle have a place: move and compare all."
+def farther(answer):
+    """it goes farther than sinusoids: compare your two scores with another seed before you believe them."""
+    layer = answer(64)
+    if any(value is ... for value in vars(layer).values()):
+        return ...
+    try:
+        result = layer(torch.zeros(2, 24, 64))
+    except RuntimeError as error:
+        return f"it stops at sentences of 24 words, and has to take up to 64: {error}."
+    if result is ...:
+        return ...
+    if not isinstance(result, torch.Tensor) or result.shape != (2, 24, 64):
+        return "the result has the shape of the sentences, (B, S, D)."
+    scores = symbol_before(lambda: nn.Sequential(answer(64), EncoderLayer(64, 8, 256, 0.0)), seed=0)
+    trained, beyond = scores["before"], scores["place 16"]
+    found = f"{trained:.2f} on the 16 places of training, {beyond:.2f} at the seventeenth"
+    if trained < 0.9:
+        return f"{found}. It has not learned the places of training: its rows must tell 16 places apart."
+    if beyond < 0.5:
+        return f"{found}, no farther than sinusoids. Which rows has training seen, and could it see more?"
+    print(found)

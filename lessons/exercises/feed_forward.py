@@ -1,49 +1,25 @@
 """Checks for the exercises of notebook 05."""
 
 import torch
+from torch import nn
 
 from lessons.exercises import exercise, likely_mistake, same, unusable
 
 
 @exercise
-def feed_forward_parameters(answer):
-    """two weights of 256 x 1024, and a bias of 1024 and one of 256."""
-    answer = torch.as_tensor(answer).flatten().tolist()
-    if len(answer) != 1:
-        return f"write one number; yours are {len(answer)}."
-    (answer,) = answer
-    weights = 2 * 256 * 1024
-    likely = {
-        "right for the weights, but both layers also have a bias.": weights,
-        "this is the first layer only: the second one leads back to 256 numbers.": weights // 2 + 1024,
-        "the layers are 256 x 1024 and 1024 x 256.": 2 * (256 * 256 + 256),
-    }
-    if answer in (weights + 2 * 1024, weights + 2 * 256):
-        return "a bias is as long as what its layer returns: 1024 numbers, then 256."
-    if answer != weights + 1024 + 256:
-        return likely_mistake(answer, likely) or (
-            "count two layers: a weight of 256 x 1024 and a bias each, one widening, one narrowing."
-        )
-
-
-@exercise
-def feed_forward_on_paper(answer):
-    """of the four units only the first and the last are on."""
+def tent_by_hand(answer):
+    """only at 2 the result is 1: the units say whether the number is 2."""
     answer = torch.as_tensor(answer, dtype=torch.float)
-    if answer.shape != (2,):
-        return f"the output has two numbers; yours has the shape {tuple(answer.shape)}."
-    hidden = torch.tensor([2.0, 1.0]) @ torch.tensor([[1.0, -1, 0, 1], [0, 1, -2, 1]])
-    narrow = torch.tensor([[1.0, 0], [2, 1], [0, 1], [1, -1]])
-    right = hidden.relu() @ narrow
-    likely = {
-        "you left out the ReLU: negative numbers become 0 before the second layer.": hidden @ narrow,
-        "the ReLU sets negative numbers to 0; it does not drop their sign.": hidden.abs() @ narrow,
-        "the ReLU stands between the layers only: the result may be negative.": right.relu(),
-    }
-    if not same(answer, right):
-        return likely_mistake(answer, likely) or (
-            "first the four units, [2, 1] times the first matrix; then the ReLU; then the second matrix."
-        )
+    if answer.shape != (3,):
+        return f"write three numbers, one for each unit; yours has the shape {tuple(answer.shape)}."
+    numbers = torch.arange(6.0)
+    result = (numbers[:, None] - torch.tensor([1.0, 2.0, 3.0])).relu() @ answer
+    if answer[0] != 1:
+        return f"at 2 only the first unit is on, and it is 1 there: the result is {result[2]:g}, not 1."
+    if result[3] != 0:
+        return f"at 3 the first unit is 2 and the second is 1: the result is {result[3]:g}, not 0."
+    if result[4] != 0:
+        return f"at 4 the units are 3, 2 and 1: the result is {result[4]:g}, not 0."
 
 
 @exercise
@@ -77,33 +53,58 @@ def word_by_word(answer):
 
 
 @exercise
-def tent_by_hand(answer):
-    """only at 2 the result is 1: the units say whether the number is 2."""
-    answer = torch.as_tensor(answer, dtype=torch.float)
-    if answer.shape != (3,):
-        return f"write three numbers, one for each unit; yours has the shape {tuple(answer.shape)}."
-    numbers = torch.arange(6.0)
-    result = (numbers[:, None] - torch.tensor([1.0, 2.0, 3.0])).relu() @ answer
-    if answer[0] != 1:
-        return f"at 2 only the first unit is on, and it is 1 there: the result is {result[2]:g}, not 1."
-    if result[3] != 0:
-        return f"at 3 the first unit is 2 and the second is 1: the result is {result[3]:g}, not 0."
-    if result[4] != 0:
-        return f"at 4 the units are 3, 2 and 1: the result is {result[4]:g}, not 0."
+def centred_fixed(answer):
+    """the mean is over the units of one word, the last axis, and no word feels another."""
+    torch.manual_seed(0)
+    widen, narrow, x = nn.Linear(4, 6), nn.Linear(6, 4), torch.randn(2, 3, 4)
+    with torch.no_grad():
+        result = answer(x.clone(), widen, narrow)
+        hidden = widen(x)
+        mean = {dim: hidden.mean(dim=dim, keepdim=True) for dim in (0, 1, 2)}
+        right = narrow((hidden - mean[2]).relu())
+        likely = {
+            "change the last word of a sentence: the first one moves. dim=1 is the axis of the words.": (
+                narrow((hidden - mean[1]).relu())
+            ),
+            "now a word hangs on the other sentences of the batch: dim=0 is their axis.": (
+                narrow((hidden - mean[0]).relu())
+            ),
+            "no word feels another, but the mean should still be subtracted.": narrow(hidden.relu()),
+            "subtract the mean first, then the ReLU: else it is not half of them that are on.": (
+                narrow(hidden.relu() - hidden.relu().mean(dim=-1, keepdim=True))
+            ),
+            "this is one mean for all words of the batch; each word has its own.": (
+                narrow((hidden - hidden.mean()).relu())
+            ),
+        }
+    if message := unusable(result):
+        return message
+    if result.shape != right.shape:
+        return f"words of shape (2, 3, 4) give outputs of the same shape; yours is {tuple(result.shape)}."
+    if not same(result, right, 1e-5):
+        return likely_mistake(result, likely, 1e-5) or "change one line only: along which axis is the mean?"
 
 
 @exercise
-def share_that_is_on(answer):
-    """a unit is on where it is above 0."""
-    hidden = torch.tensor([[3.0, 0.0, -1.0, 0.5], [-2.0, 0.0, 0.0, 4.0]])
-    result = torch.as_tensor(answer(hidden), dtype=torch.float)
-    if result.shape != ():
-        return f"return one number for all words and units; yours has the shape {tuple(result.shape)}."
+def best_with_one_switch(answer):
+    """an answer with one switch can begin with odd or with even, and switch at any count."""
+    torch.manual_seed(0)
+    tables = torch.rand(6, 8) ** 3
+    tables = tables / tables.sum(dim=1, keepdim=True)  # (6, 8): shares of the counts 1 to 8
+    tables[0] = torch.tensor([0, 0.6, 0.4, 0, 0, 0, 0, 0])  # even first, then odd
+    odd, places = torch.arange(8) % 2 == 0, torch.arange(8)
+
+    def best(share, cuts=range(9), both=True):
+        right = torch.stack([share[(places < cut) == odd].sum() for cut in cuts])
+        return torch.stack([right, 1 - right] if both else [right]).max()
+
+    result = [torch.as_tensor(answer(share.clone()), dtype=torch.float).reshape(()) for share in tables]
     likely = {
-        "a unit that is exactly 0 is off: ask for greater than 0.": 6 / 8,
-        "negative units are off as well: ask for greater than 0, not for different from 0.": 5 / 8,
-        "this is how many are on: divide by how many there are.": 3,
-        "this is the mean of the units: count those above 0.": hidden.relu().mean(),
+        "the answer may also begin with even and switch to odd.": [best(s, both=False) for s in tables],
+        "this is the best answer that never switches.": [best(s, [0]) for s in tables],
     }
-    if not same(result, 3 / 8, 1e-5):
-        return likely_mistake(result, likely, 1e-5) or "three of the eight numbers are above 0."
+    if not same(result, [best(share) for share in tables], 1e-5):
+        return likely_mistake(result, likely, 1e-5) or (
+            "try each place to switch, with odd before it and even after it, or the other way round, and add "
+            "up the shares that are right."
+        )

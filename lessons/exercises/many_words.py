@@ -3,7 +3,9 @@
 import math
 
 import torch
+from torch import nn
 
+from lessons import scoreboard
 from lessons.exercises import exercise, likely_mistake, same, unusable
 
 
@@ -26,77 +28,43 @@ def attention_shapes(answer):
 
 
 @exercise
-def mix_on_paper(answer):
-    """each output is a sum of the values, weighted."""
-    rows = answer if isinstance(answer, torch.Tensor) else [torch.as_tensor(row).float() for row in answer]
-    answer = torch.stack(list(rows)).float()
-    values = torch.tensor([[8.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
-    weights = torch.tensor([[0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])
-    if answer.shape != (2, 2):
-        return f"write two lists of two numbers; yours has the shape {tuple(answer.shape)}."
-    if same(answer, (weights @ values).flip(0), 1e-4):
-        return "the two outputs have changed places: the first word comes first."
-    if same(answer[0], values.mean(dim=0), 0.01):
-        return "the first output is the plain mean of the values: its weights are 1/4, 1/2, 1/4."
-    if same(answer[1], values[1], 1e-4):
-        return "the second output is the second word's own value: it looks only at the third word."
-    for name, mine, right in zip(["first", "second"], answer, weights @ values, strict=True):
-        if not same(mine, right, 0.01):
-            return f"the {name} output is wrong: multiply each value by its weight, and add up."
-
-
-@exercise
-def right_divisor(answer):
-    """each product has standard deviation 2 x 2, and the sum of 64 of them 8 times that: 32."""
-    number = float(answer)
-    likely = {
-        "8 is the root of d_k, right for standard deviation 1: here each product is larger.": 8,
-        "only one factor of each product is counted: queries and keys both have standard deviation 2.": 16,
-        "64 is d_k itself: a sum of 64 such products grows like the root of 64, and each is larger here.": 64,
-        "the 64 products partly cancel, and queries and keys both have standard deviation 2.": 128,
-        "the 64 products partly cancel: their sum grows like the root of 64.": 256,
-        "1024 is the variance: the standard deviation is its root.": 1024,
-    }
-    if not same(number, 32, 2):  # a measured number may be a little off
-        return likely_mistake(number, likely) or (
-            "what is the standard deviation of one product, and by which factor does a sum of 64 grow?"
-        )
-
-
-@exercise
 def many_words_attention(answer):
-    """softmax(Q K^T / sqrt(d_k)) V, for one sentence and for a batch."""
+    """each word that asks takes home a mix of the others' values, in a batch as alone."""
     torch.manual_seed(0)
-    words = torch.randn(2, 3, 6)
+    words, others = torch.randn(2, 3, 6), torch.randn(2, 4, 6)  # (B, T, D), (B, S, D)
     W_Q, W_K, W_V = torch.randn(6, 4), torch.randn(6, 4), torch.randn(6, 5)
-    dots, values = (words @ W_Q) @ (words @ W_K).transpose(-2, -1), words @ W_V
+    dots, values = (words @ W_Q) @ (others @ W_K).transpose(-2, -1), others @ W_V
     right = (dots / 2).softmax(-1) @ values
-    alone = answer(*(t.clone() for t in (words[0], W_Q, W_K, W_V)))
+    alone = answer(*(t.clone() for t in (words[0], others[0], W_Q, W_K, W_V)))
     if message := unusable(alone):
         return message
-    dots, values = dots[0], values[0]  # of the first sentence
-    if alone.shape == (3, 3):
+    dots, values = dots[0], values[0]  # of the first pair
+    if alone.shape == (3, 4):
         return "you returned the attention weights: multiply them by the values."
+    if alone.shape == (4, 5):
+        return "one row for each of the others: the words ask, so the rows belong to them."
+    itself = (words[0] @ W_Q) @ (words[0] @ W_K).T / 2
     likely = {
         "the dot products are not divided by the root of d_k.": dots.softmax(-1) @ values,
         "you divided by d_k: divide by its root.": (dots / 4).softmax(-1) @ values,
         "you divided by the root of d_model: a query has d_k numbers.": (
             (dots / math.sqrt(6)).softmax(-1) @ values
         ),
-        "keys and queries have changed roles: one row of scores belongs to one query.": (
-            (dots / 2).T.softmax(-1) @ values
-        ),
         "there is no softmax: the scores must become shares.": dots / 2 @ values,
         "your softmax runs over the queries: each row of weights must add up to 1.": (
             (dots / 2).softmax(0) @ values
         ),
+        "the words ask themselves: keys and values come from the others.": (
+            itself.softmax(-1) @ (words[0] @ W_V)
+        ),
     }
     if not same(alone, right[0], 1e-4):
         return likely_mistake(alone, likely, 1e-4) or (
-            "for one sentence the output should be softmax(Q K^T / sqrt(d_k)) V."
+            "for one sentence the output should be softmax(Q K^T / sqrt(d_k)) V, Q from the words, K and V "
+            "from the others."
         )
     try:
-        result = answer(*(t.clone() for t in (words, W_Q, W_K, W_V)))
+        result = answer(*(t.clone() for t in (words, others, W_Q, W_K, W_V)))
     except Exception as stopped:
         return (
             f"right for one sentence, but a batch stops with: {stopped.__cause__ or stopped} "
@@ -142,3 +110,51 @@ def ignores_order(answer):
     for what, functions in needs_places.items():
         if any(answer(function, words.clone()) for function in functions):
             return f"True for a function that {what}"
+
+
+def attention(words, W_Q, W_K, W_V, turn=lambda key: key.transpose(-2, -1)):
+    """Self-attention, with another way to turn the keys."""
+    scores = (words @ W_Q) @ turn(words @ W_K) / math.sqrt(W_Q.shape[-1])  # (..., S, S)
+    return scores.softmax(dim=-1) @ (words @ W_V)  # (..., S, dv)
+
+
+@exercise
+def keys_turned(answer):
+    """each column holds the key of one word again, and no output hangs on the order."""
+    torch.manual_seed(0)
+    words = torch.randn(2, 3, 6)  # (B, S, D)
+    matrices = [torch.randn(6, 4), torch.randn(6, 4), torch.randn(6, 5)]
+    for where, given in {"one sentence": words[0], "a batch": words}.items():
+        result = answer(given.clone(), *(matrix.clone() for matrix in matrices))
+        if message := unusable(result):
+            return message
+        if same(result, attention(given, *matrices), 1e-4):
+            continue
+        reshaped = lambda key: key.reshape(*key.shape[:-2], key.shape[-1], key.shape[-2])  # noqa: E731
+        if same(result, attention(given, *matrices, reshaped), 1e-4):
+            return "nothing has changed yet: each column of the reshaped keys holds numbers of several words."
+        if where == "a batch":
+            return "right for one sentence, but not for a batch: swap the last two axes, -2 and -1."
+        return f"{where}: only the line that turns the keys is broken; keep the division, softmax and values."
+
+
+@exercise
+def narrow_enough(answer):
+    """two numbers are enough; one is not, since it can put only the largest or the smallest key first."""
+    if not isinstance(answer, nn.Module):
+        return f"hand over the trained model, not a {type(answer).__name__}: what `train_on` returns."
+    widths = [matrix.shape[-1] for name, matrix in answer.named_parameters() if name.endswith("W_Q")]
+    if not widths:
+        return "the optimiser finds no W_Q in it: use a head whose matrices are parameters."
+    score = scoreboard.accuracy(answer, scoreboard.TASKS["reverse"])
+    symbols = torch.tensor([[3, 1, 3, 0, 7, 2, 3, 1]])  # (B, S)
+    with torch.no_grad():
+        places_matter = not torch.allclose(answer(symbols.flip(1)), answer(symbols).flip(1), atol=1e-4)
+    if not places_matter:
+        return f"{score:.2f} right: no word knows its place, and reverse asks for one. Lend the places."
+    if score < 0.95 and min(widths) == 1:
+        return f"{score:.2f} right with one number: which places can such a query put first? Try more."
+    if score < 0.95:
+        return f"{score:.2f} right: was it trained on reverse, for up to 400 steps?"
+    if min(widths) > 2:
+        return f"{score:.2f} right with d_k {min(widths)}: it can be narrower."

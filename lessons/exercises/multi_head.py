@@ -1,7 +1,10 @@
 """Checks for the exercises of notebook 04."""
 
 import torch
+from torch import nn
 
+from helpers.model import attention_weights
+from lessons import scoreboard
 from lessons.exercises import exercise, likely_mistake, same, unusable
 
 
@@ -24,78 +27,94 @@ def heads_and_parameters(answer):
 
 
 @exercise
-def split_on_paper(answer):
-    """head 2 gets numbers 3 and 4 of each word."""
-    if isinstance(answer, list | tuple):
-        answer = [torch.as_tensor(row).tolist() for row in answer]  # a row may be a tensor
-    answer = torch.as_tensor(answer)
-    if answer.shape != (2, 2):
-        return f"two words, two numbers each: write two rows of two; yours has shape {tuple(answer.shape)}."
-    answer = answer.tolist()
-    if answer == [[5, 6], [7, 8]]:
-        return "this is a reshape without a transpose: the head must get two numbers of each word."
-    if answer == [[3, 9], [4, 10]]:
-        return "the numbers are right, but each row should be a word."
-    if answer in ([[1, 2], [7, 8]], [[5, 6], [11, 12]]):
-        return "this is another head: the second one gets the second pair of each word."
-    if answer == [[2, 5], [8, 11]]:
-        return "the numbers of a head stand side by side in the word: cut it into three pairs."
-    if answer != [[3, 4], [9, 10]]:
-        return "cut each word into three pairs, and take the second pair of each."
-
-
-@exercise
 def join_heads(answer):
-    """each word has the numbers of all its heads side by side."""
-    heads = torch.arange(48.0).reshape(2, 3, 4, 2)  # (B, H, S, dk)
-    result = answer(heads.clone())
+    """each word has the numbers of all its heads side by side, projected to its width."""
+    torch.manual_seed(0)
+    heads, W_O = torch.randn(3, 2, 4, 2), torch.randn(6, 5)  # (H, B, S, dk), (H * dk, D)
+    result = answer(heads.clone(), W_O.clone())
     if message := unusable(result):
         return message
-    if result.shape == (2, 3, 8):
-        return "you joined the words of each head: join the heads of each word."
-    if result.shape != (2, 4, 6):
+    joined = heads.permute(1, 2, 0, 3).flatten(2)  # (B, S, H * dk)
+    if result.shape == joined.shape:
+        return "this is as wide as all heads side by side: the projection is missing."
+    if result.shape != (2, 4, 5):
         shape = tuple(result.shape)
-        return f"2 sentences, 3 heads, 4 words, 2 numbers give the shape (2, 4, 6); yours is {shape}."
+        return f"3 heads, 2 sentences, 4 words, and W_O of 6 x 5 give the shape (2, 4, 5); yours is {shape}."
     likely = {
-        "the shape is right, but the words are scrambled: swap the axes of heads and words first.": (
+        "the shape is right, the words are scrambled: move the axis of heads behind that of words first.": (
             heads.reshape(2, 4, 6)
         ),
+        "sentences and heads are told apart, words and heads are not: (B, H, S, dk) needs one more swap.": (
+            heads.transpose(0, 1).reshape(2, 4, 6)
+        ),
         "the numbers of one head should stay side by side: put the axis of heads before that of dk.": (
-            heads.permute(0, 2, 3, 1).reshape(2, 4, 6)
+            heads.permute(1, 2, 3, 0).reshape(2, 4, 6)
         ),
     }
-    if not same(result, heads.transpose(1, 2).reshape(2, 4, 6)):
-        return likely_mistake(result, likely) or (
-            "swap the axes of heads and words, then make one axis of heads and dk."
+    if not same(result, joined @ W_O, 1e-4):
+        likely = {message: wrong @ W_O for message, wrong in likely.items()}
+        return likely_mistake(result, likely, 1e-4) or (
+            "bring the axes into the order sentence, word, head, dk, make one axis of the last two, "
+            "then multiply by W_O."
         )
 
 
+def heads_of(words, n_heads):
+    """The mended layer of exercise 3: `(..., S, D)` to same."""
+    x = words.unflatten(-1, (n_heads, -1)).transpose(-3, -2)  # (..., H, S, dk)
+    return (attention_weights(x, x) @ x).transpose(-3, -2).flatten(-2)  # (..., S, D)
+
+
 @exercise
-def mix_by_einsum(answer):
-    """it sums over the words that are looked at and over the heads, for any axes in front."""
-    if not isinstance(answer, str) or "->" not in answer:
-        return 'write a string with an arrow, such as "...td,...sd->...ts".'
+def heads_fixed(answer):
+    """alone or in a batch, each sentence gets the same, and its words look at each other."""
     torch.manual_seed(0)
-    for leading in [(), (2,), (2, 3)]:
-        weights, values = torch.randn(*leading, 3, 4, 5), torch.randn(*leading, 3, 5, 6)
-        right = (weights @ values).sum(dim=-3)  # (..., T, D)
-        try:
-            result = torch.einsum(answer, weights, values)
-        except RuntimeError:
-            if "..." not in answer:
-                return "it can fit one number of axes only: put ... in front of both and of the result."
-            return (
-                "the axes do not fit: the last of the weights and the middle one of the values are the words "
-                "that are looked at, so they need the same letter; the heads need one letter in both."
+    for leading in [(), (2,), (3,), (2, 2)]:
+        for n_heads in (2, 4):
+            words = torch.randn(*leading, 3, 8)  # (..., S, D)
+            result = answer(words.clone(), n_heads)
+            if message := unusable(result):
+                return message
+            where = "one sentence" if not leading else f"a batch of shape {tuple(words.shape)}"
+            if result.shape != words.shape:
+                return f"{where}: the shape should stay as it is; yours is {tuple(result.shape)}."
+            if same(result, heads_of(words, n_heads), 1e-4):
+                continue
+            if not leading:
+                cut = words.unflatten(-1, (n_heads, -1)).transpose(1, 2)  # (S, dk, H)
+                fixed_for_batches = (attention_weights(cut, cut) @ cut).transpose(1, 2).flatten(-2)  # (S, D)
+                if same(result, fixed_for_batches, 1e-4):
+                    return "now one sentence, without a batch, goes wrong: count the axes from the end."
+                return "one sentence was right before: keep the cut, the attention and the way back."
+            twin = words.clone()
+            twin[..., -1, :] += 1.0  # another last word
+            moved = not same(answer(twin, n_heads)[..., 0, :], result[..., 0, :], 1e-6)
+            return f"{where} must equal its sentences one by one, and does not. " + (
+                "Compare both swaps with those of the page."
+                if moved
+                else "Change the last word: the first does not notice. Which axes are swapped there?"
             )
-        if result.shape == (weights @ values).shape:
-            return "the heads are still apart: leave their letter out of the result, and they are added up."
-        if same(result, right.transpose(-2, -1), 1e-4):
-            return "the result is turned round: the queries t come before the numbers d."
-        if result.shape != right.shape:
-            return f"the result should have shape {tuple(right.shape)}; yours has {tuple(result.shape)}."
-        if not same(result, right, 1e-4):
-            return (
-                "the shape is right, the numbers are not: heads and words that are looked at each need one "
-                "letter, the same in both."
-            )
+
+
+LARGEST, ENOUGH = 5000, 0.8  # parameters, and the share of right counts that beats one head by far
+
+
+@exercise
+def small_and_counting(answer):
+    """it counts far better than one head of the board, and with less than a third of the parameters."""
+    body = answer()
+    if not isinstance(body, nn.Module):
+        return f"return a module, not a {type(body).__name__}."
+    n_parameters = sum(parameter.numel() for parameter in body.parameters())
+    if n_parameters > LARGEST:
+        return f"{n_parameters:,} parameters, more than {LARGEST:,}: make the words narrower first."
+    result = body(torch.randn(2, scoreboard.LENGTH, scoreboard.D_MODEL))
+    if message := unusable(result):
+        return message
+    if result.shape != (2, scoreboard.LENGTH, scoreboard.D_MODEL):
+        return f"words of shape (2, 8, 64) should come out as (2, 8, 64), not {tuple(result.shape)}."
+    if not n_parameters:
+        return "it has no parameters: is there a Python list where nn.ModuleList should be?"
+    counted = scoreboard.measure_tasks(answer, tasks=("count",))["count"]
+    if not counted > ENOUGH:
+        return f"{n_parameters:,} parameters count {counted:.2f} right, not more than {ENOUGH}: more heads?"

@@ -1,6 +1,5 @@
 """Checks for the exercises of notebook 01."""
 
-import torch
 from torch import nn
 
 from lessons.exercises import exercise, likely_mistake
@@ -23,24 +22,25 @@ def linear_parameters(answer):
 
 
 @exercise
-def two_towers(answer):
-    """each encoder gets what the one before returned, and every decoder the memory of the last encoder."""
-    encoders = [lambda x, name=name: x + [name] for name in ("e1", "e2", "e3")]
-    decoders = [lambda x, memory, name=name: x + [(name, *memory)] for name in ("d1", "d2")]
-    found, memory = answer(encoders, decoders, ["s"], ["t"]), ("s", "e1", "e2", "e3")
-    if not isinstance(found, list) or "t" not in found[:1]:
-        return f"return what the last decoder returns, which begins with the target; this is {found!r}."
-    seen = [decoder[1:] for decoder in found[1:] if isinstance(decoder, tuple)]
-    if [decoder[0] for decoder in found[1:] if isinstance(decoder, tuple)] != ["d1", "d2"]:
-        return "each decoder runs once, in order, on what the decoder before it returned."
-    if seen == [("s",)] * 2:
-        return "the decoders read the source itself: keep what each encoder returns."
-    if seen == [("s", "e3")] * 2:
-        return "every encoder got the source: give each what the one before returned."
-    if seen[0] != memory:
-        return f"decoder 1 read {list(seen[0])}: all encoders run first, and only the last one is read."
-    if seen != [memory] * 2:
-        return "the first decoder read the memory, the second something else: all of them read the same."
+def outline_parameters(answer):
+    """five linear layers on each level, two for the encoder and three for the decoder."""
+    found, layer = answer(10, 3), 10 * 10 + 10
+    likely = {
+        "you counted the weights and forgot the biases.": 3 * 5 * 100,
+        "the decoder has a third part, the placeholder that takes the memory.": 3 * 4 * layer,
+        "encoder and decoder do not have equally many parts.": 3 * 6 * layer,
+        "those are the encoders alone.": 3 * 2 * layer,
+        "those are the decoders alone.": 3 * 3 * layer,
+        "this is one encoder and one decoder: there are n_layers of each.": 5 * layer,
+        "there is one bias for each number that comes out of a linear layer.": 3 * 5 * 101,
+    }
+    if found != 3 * 5 * layer:
+        return likely_mistake(found, likely) or (
+            f"for d_model=10 and n_layers=3 it gives {found}: count the linear layers of each tower, then "
+            "the weights and biases of one."
+        )
+    if answer(8, 1) != 5 * 72:
+        return f"right for n_layers=3, and for d_model=8 and n_layers=1 it gives {answer(8, 1)}."
 
 
 @exercise
@@ -49,7 +49,7 @@ def six_layers(answer):
     layers = answer(8)
     if isinstance(layers, list | tuple):
         return "PyTorch finds no parameters in a plain list: put the layers into nn.ModuleList."
-    if not isinstance(layers, nn.ModuleList):
+    if not isinstance(layers, nn.ModuleList | nn.Sequential):
         return f"this is a {type(layers).__name__}: put the layers into nn.ModuleList."
     found = sum(p.numel() for p in layers.parameters())
     if len(layers) == 6 and found == 72:

@@ -15,7 +15,7 @@
 # shoulder, and meet the one sentence that the whole series is about.
 #
 # - **You need**: some Python and some linear algebra, vectors, matrices and their product. What else is taken
-#   for granted stands at the end of this page.
+#   for granted stands under *What you must know*; in class, that section is for the evening before.
 # - **It runs** in {{time}} on a laptop with two cores. Run cell by cell with **Shift + Enter**. When the text
 #   asks you something, answer before you run the next cell.
 #
@@ -114,11 +114,12 @@ tgt = torch.tensor([[BOS_ID, *written]])  # (1, T)
 with torch.no_grad(), record_attention(model) as maps:
     model(src, tgt)
 weights = maps["decoder.layers.2.cross_attention"]  # (B, H, T, S)
-print(tuple(weights.shape))
+B, H, T, S = weights.shape
+print(f"{B} sentence, {H} heads, {T} rows, {S} columns")
 
 # %% [markdown]
-# One sentence, eight **heads**, each a way of looking, and for each head a table: `T` = 8 rows, one for each token
-# that is predicted, and `S` = 7 columns. Average the heads and draw the table. Before you run the cell: in which
+# A **head** is one way of looking. Each has a table of its own, with one row for each token that is predicted, and
+# one column for each token of the source. Average the heads and draw the table. Before you run the cell: in which
 # column will the row of *dogs* be dark?
 
 # %% tags=["readme-attention_map"]
@@ -135,7 +136,7 @@ fig = plots.attention_map(
 plots.show(fig)
 
 # %% [markdown]
-# *Two*, *dogs* and *snow* are dark at the German words that they translate. Nobody told the model which word
+# *Two*, *dogs*, *play* and *snow* are dark at the German words that they translate. Nobody told the model which word
 # belongs to which; finding out helps to predict. Nothing forces it to look there either, and other rows show
 # other patterns. The map is a look inside, and no proof.
 #
@@ -175,19 +176,21 @@ for german, english in zip(twins, translations, strict=True):
     print(f"{german[:8]} ...  him is {him / it:.0f} times as likely as it")
 
 # %% [markdown]
-# It was not close. To choose well, a model must go back from *ihn* to what was thrown, take along that this is a
-# ball, and know that balls get caught. **Where does the series lead? To a model whose words can look at each
-# other, and to this question: how does *ihn* find the ball?** In 02 a word learns to ask; in 08 a second layer
-# lets others speak first; in 13 you measure what a trained model does with such pairs.
+# It was not close. In the second sentence the gender is enough: nothing masculine is there but the ball. In the first
+# a model must go back from *ihn* to what was thrown, and know that balls get caught. **Where does the series lead? To
+# a model whose words can look at each other, and to this question: how does *ihn* find the ball?** In 02 a word
+# learns to ask, in 04 you see where this model's heads look, and in 08 a second layer lets others speak first.
 #
-# Your turn. German calls a toy *das Spielzeug*, and what is caught is then *es*. Does the model look at what was
-# thrown, or only at the last word? Find a sentence that tells.
+# Does it look at what was thrown at all, or only at the last word? Exchange that word. *Es* cannot be a ball in
+# German. Then try sentences of your own.
 
 # %%
-my_twin = "Eine Frau wirft das Spielzeug, und ihr Hund fängt es."
+my_twin = "Eine Frau wirft einen Ball, und ihr Hund fängt es."
 print(translator.translate([my_twin])[0])
 
 # %% [markdown]
+# The same ball, and now it is *it*. Here the model follows the pronoun, whatever it stands for.
+#
 # ## Where it fails
 #
 # The model has read captions and nothing else. Give it everyday speech, the news, and an animal that it has
@@ -214,8 +217,8 @@ for german, english in zip(outside, translator.translate(outside), strict=True):
 plots.show(plots.block_diagram(title="You are here: the start"))
 
 # %% [markdown]
-# Every part is hatched: a **placeholder**, code that runs and does nothing useful. Once you have built a part, it
-# gets its colour. You need not know the names yet. The paper stacks six layers on each side; the translator that
+# Every part is hatched: not there yet, or a **placeholder**, code that runs and does nothing useful. Once you have
+# built a part, it gets its colour. You need not know the names yet. The paper stacks six layers on each side; the translator that
 # you have just used has three.
 #
 # ## What you must know
@@ -255,6 +258,7 @@ print(row + column)  # (2, 3)
 # An **`nn.Module`** is a function that owns its parameters. `__init__` makes them, `forward` computes, and an
 # optimiser asks for the list of them in order to train. What is not on the list is not trained.
 
+
 # %%
 class Layer(nn.Module):
     def __init__(self, d_model):
@@ -271,8 +275,7 @@ for name, parameter in Layer(d_model=4).named_parameters():
 # %% [markdown]
 # ## The house rules
 #
-# **Shape comments** such as `# (B, S, D)` stand behind every line that changes a shape, with the same letters
-# everywhere: `B` sentences in a batch, `S` tokens of the source, `T` tokens of the target, `D` numbers for each
+# **Shape comments** such as `# (B, S, D)` stand behind lines that change a shape, with the same letters everywhere: `B` sentences in a batch, `S` tokens of the source, `T` tokens of the target, `D` numbers for each
 # token (`d_model`; 512 in the paper), `H` heads (8), `dk` numbers for each head (64), `F` the width of the
 # feed-forward part (2048), `n_vocab` tokens in the vocabulary.
 #
@@ -299,12 +302,12 @@ for name, parameter in Layer(d_model=4).named_parameters():
 #    vectors, and a sentence is a matrix `(S, D)`.
 # 2. The encoder reads everything at once; the decoder writes one token after the other, and looks back at the
 #    source through attention.
-# 3. *A woman throws a ball and her dog catches him*: fluent, sure of itself, and wrong.
+# 3. *A woman throws a ball and her dog catches him*: fluent, sure of itself, and wrong. Outside captions it is lost.
 # 4. You need tensors and shapes, broadcasting, and modules.
 #
 # ## Exercises
 #
-# **1. Warm-up.** You translate 2 sentences of 7 tokens; 5 tokens of each translation are there so far. The model
+# **1. Warm-up.** The encoder gets 2 sentences of 7 tokens, the decoder 5 tokens of each, all marks counted. The model
 # has `d_model` 512 and 8 heads. Which shapes have the ids of the source, their vectors, and the cross-attention
 # weights of one layer? Write three tuples.
 
@@ -321,6 +324,7 @@ check.sentence_shapes([ids_shape, vectors_shape, weights_shape])
 # **2. Core.** Write a module that multiplies each of the `D` numbers of a token by a scale of its own and then
 # adds a shift of its own. Both are parameters of shape `(D,)`, made by `nn.Parameter(tensor)`, and at the start
 # the module changes nothing. You will meet it again in 06.
+
 
 # %% tags=["exercise"]
 class ScaleAndShift(nn.Module):
@@ -343,6 +347,7 @@ check.scale_and_shift(ScaleAndShift)
 # **3. Debug.** A colleague sums up a sentence by the average of its token vectors, with `x.mean(dim=0)`. It has
 # worked for months, on single sentences `(S, D)`. Yesterday she gave it a batch `(B, S, D)`, and sentences began
 # to leak into each other, without any error. Write it so that it is right for both.
+
 
 # %% tags=["exercise"]
 def mean_over_words(x):
@@ -372,7 +377,7 @@ check.mean_over_words(mean_over_words)
 # - J. Alammar, [The Illustrated Transformer](https://jalammar.github.io/illustrated-transformer/), 2018: the same
 #   road in pictures.
 # - 3Blue1Brown, [Neural networks](https://www.3blue1brown.com/topics/neural-networks), chapters on Transformers:
-#   the same road as films.
+#   much of the same road as films.
 # - PyTorch, [Learn the Basics](https://docs.pytorch.org/tutorials/beginner/basics/intro.html): tensors, modules,
 #   training.
 # - D. Elliott and others, [Multi30K](https://aclanthology.org/W16-3210/), 2016: the captions that the translator

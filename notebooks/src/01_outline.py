@@ -10,11 +10,12 @@
 #
 # A Transformer is a lot of parts, and each of them can be explained on its own. What gets lost that way is the
 # question that this page asks: what hands what to whom? So you build the whole thing first, with nothing inside.
-# At the end it runs from a German sentence to an English one, ignores every word of it, and is right about the
-# shapes. From then on you always have something that runs.
+# At the end it takes a source and a target, ignores every word of the source, and is right about the shapes. From
+# then on you always have something that runs.
 #
 # - **You need**: Python classes, and tensors as in [00 - Start here](00_start_here.ipynb).
-# - **It runs** in {{time}} on a laptop with two cores.
+# - **It runs** in {{time}} on a laptop with two cores. In class, the third of the three questions and exercise 4 can be
+#   left for home.
 
 # %% tags=["setup"]
 # SETUP
@@ -81,7 +82,7 @@ print("memory:", memory)
 class DecoderV1:
     def __init__(self, number, last):
         self.number, self.seen = number, None
-        self.next = type(self)(number + 1, last) if number < last else None
+        self.next = DecoderV1(number + 1, last) if number < last else None
 
     def __call__(self, words, memory=None):
         self.seen = memory
@@ -104,7 +105,11 @@ who_saw_the_memory(DecoderV1(1, last=6))
 # memory, and all of them the same.
 
 # %%
-class DecoderV2(DecoderV1):
+class DecoderV2:
+    def __init__(self, number, last):
+        self.number, self.seen = number, None
+        self.next = DecoderV2(number + 1, last) if number < last else None
+
     def __call__(self, words, memory):
         self.seen = memory
         return self.next(words, memory) if self.next else words  # changed
@@ -142,8 +147,8 @@ print("word by word == all at once:", torch.allclose(one_by_one, layer(sentence)
 # One word or three, the layer treats each by itself. Keep that in mind.
 #
 # A real encoder has two parts. In **self-attention** the words exchange what they know, and the **feed-forward**
-# part then works on each word alone. Until they are built, a linear layer stands in for each; the small boxes of the
-# map, add & norm, embedding and positions, are left out until 06 and 07. `nn.Sequential` runs two layers one after the
+# part then works on each word alone. Until they are built, a linear layer stands in for each; all other boxes of the
+# map are left out for now. `nn.Sequential` runs two layers one after the
 # other, and Python can repeat a list.
 
 # %%
@@ -288,7 +293,7 @@ for x in [0, 1, 5]:
 #
 # </details>
 #
-# With matrices it is the same, so all twelve layers of the encoder tower are worth one. Depth buys nothing until
+# The product of two matrices is a matrix as well, so all twelve layers of the encoder tower are worth one. Depth buys nothing until
 # something that is not linear stands between them.
 #
 # ## The scoreboard
@@ -324,8 +329,7 @@ fig = plots.board({"01 placeholders": {name: record[name] for name in tasks}}, l
 plots.show(fig)
 
 # %% [markdown]
-# **What can a placeholder do? Copy, and nothing for which it must look at another word.** On *reverse* it does what
-# a guess does. (The middle row was recorded once, the mean of three trainings; the last one is yours.) This *.12* is what the next three notebooks are up against.
+# **What can a placeholder do? Copy, and no more than guess where it must look at another word.** (The middle row was recorded once, the mean of three trainings; the last one is yours.)
 #
 # ## Recap
 #
@@ -352,22 +356,18 @@ n_parameters = 512 * 64 + 64
 check.linear_parameters(n_parameters)
 
 # %% [markdown]
-# **2. Core.** Write the whole model as one function. `encoders` is a list of functions of the source, `decoders` a
-# list of functions of two things, the target and the memory. Return what the last decoder returns. It must also
-# work for two encoders and seven decoders.
+# **2. Core.** How many parameters has `TransformerOutline(d_model, n_layers)`? Write the count as a function of the two,
+# without building the model.
 
 # %% tags=["exercise"]
-def two_towers(encoders, decoders, source, target):
+def outline_parameters(d_model, n_layers):
     ### BEGIN SOLUTION
-    for encoder in encoders:
-        source = encoder(source)
-    for decoder in decoders:
-        target = decoder(target, source)
-    return target
+    one_layer = d_model * d_model + d_model
+    return n_layers * (2 + 3) * one_layer
     ### END SOLUTION
 
 
-check.two_towers(two_towers)
+check.outline_parameters(outline_parameters)
 
 # %% [markdown]
 # **3. Debug.** A colleague builds her tower like this. An optimiser asks it for its parameters and gets an empty

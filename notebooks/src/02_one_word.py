@@ -13,8 +13,8 @@
 #
 # - **You need**: the outline from [01 - The outline](01_outline.ipynb), and the product of a vector with a
 #   matrix.
-# - **It runs** in {{time}} on a laptop with two cores. A class of an hour can leave out the whole model and
-#   the scoreboard at the end of stage 07, and take the last exercise and the project home.
+# - **It runs** in {{time}} on a laptop with two cores. In class, stop before *Put it into the whole
+#   model*: that part, the last exercise and the project are for home.
 
 # %% tags=["setup"]
 # SETUP
@@ -41,7 +41,7 @@ plots.show(plots.close_up(built=built, today=["encoder_self_attention"], title="
 #
 # <details><summary>Answer</summary>
 #
-# *ihn* and *Ball*, which is all that *ihn* can mean there. They stand five words apart, and nothing in
+# *ihn* and *Ball*, which is all that *ihn* can mean in that sentence. They stand five words apart, and nothing in
 # *ihn* alone says *it*.
 #
 # </details>
@@ -89,7 +89,7 @@ show(keys @ query)
 
 # %%
 greeted = torch.tensor([1.0, -1])  # yours
-assert keys[0] @ greeted > keys[1] @ greeted, "at 0 they tie: which numbers turn a ball away?"
+assert keys[0] @ greeted > keys[1] @ greeted, "the ball still wins, or ties"
 show(keys @ greeted)
 
 # %% [markdown]
@@ -155,8 +155,7 @@ print(scores.tolist(), [round(share, 2) for share in softmax_v1(scores).tolist()
 # %% [markdown]
 # More than twice. One point of difference makes a factor of 2.7 in the shares, wherever the scores lie, and
 # nobody gets nothing. These shares are called **attention weights**. (Elsewhere you may read "softmax
-# scores" for them, and "attention score" for what is mixed with them; here a score is always what goes
-# *into* the softmax.)
+# scores" for them; here a score is always what goes *into* the softmax.)
 #
 # Training can make scores grow. What should come out for a score of 1000 beside one of 0?
 
@@ -251,8 +250,8 @@ def self_attention_loop(words, W_Q, W_K, W_V):
     return torch.stack(outputs)  # (S, dv)
 
 # %% [markdown]
-# One thing is new: scores are divided by the root of $d_k$, the width of a query, here 2. Otherwise they grow
-# with that width, until one word gets everything. *Going deeper: [Why divide by the root of
+# One thing is new: scores are divided by the root of $d_k$, the width of a query, here 2. Otherwise their
+# spread tends to grow with that width, until one word gets nearly everything. *Going deeper: [Why divide by the root of
 # d_k?](studies/03a_why_divide_by_the_root_of_dk.ipynb)* Ask again.
 
 # %%
@@ -271,7 +270,8 @@ plots.show(plots.word_asks(told @ W_Q, keys, values, names, asker="ihn", value_n
 
 # %% [markdown]
 # Read it from the top. The note meets every spine, the scores become shares, and the contents come home in
-# these shares: mostly *it*, a little *him*. **One word finds another by its query: the key that fits it
+# these shares: mostly *it*, a little *him*. (After the division the ball's .53 is .45, and the .11 of *ihn* itself
+# brings home nothing.) **One word finds another by its query: the key that fits it
 # best gets the largest share, and its value the largest part in the output.**
 #
 # The same is a view that you can move. Choose *ihn*: man and ball tie, and it takes home more *it* only
@@ -336,20 +336,9 @@ recorded = {row: {name: scores[name] for name in tasks} for row, scores in rows.
 plots.show(plots.board(recorded, live=live, chance=chance, means=True, repeats="02", title="After 02"))
 
 # %% [markdown]
-# *Count* rises a little and *reverse* a lot. *Copy* loses a little: a word's own symbol comes home in a mix
-# with the others. Yet no word knows its place, so how can *reverse* rise? The symbol that is asked for is one of
-# the *other* seven. Suppose you know which they are, and not where. How often is the most frequent of them right?
-
-# %%
-torch.manual_seed(0)
-sentences = torch.randint(8, (2000, 8))  # (B, S)
-counts = nn.functional.one_hot(sentences, 8).sum(dim=1, keepdim=True)  # (B, 1, V): how often each occurs
-others = counts - nn.functional.one_hot(sentences, 8)  # (B, S, V): without the word itself
-print(f"{others.max(dim=-1).values.float().mean().item() / 7:.2f}")
-
-# %% [markdown]
-# As often as the board says. The words see each other, and do not know who stands where; 07 gives them
-# places.
+# *Count* rises a little and *reverse* a lot. *Copy* loses a little. Yet no word knows its place, so how can *reverse* rise? The symbol that is asked for is one of
+# the *other* seven, and whoever names the most frequent of them is right more often than one time in eight. 07
+# gives the words their places.
 #
 # ## Recap
 #

@@ -1,6 +1,7 @@
 """Plausible wrong answers to the exercises of notebook 06, and what the reader is told."""
 
 import torch
+from torch import nn
 
 
 def centred(x, dim=-1):
@@ -25,9 +26,43 @@ def norms_in_place(x, eps=1e-5):
     return x / (variance(x) + eps).sqrt()
 
 
-def adds_in_place(x, sublayer, norm):
-    x += sublayer(x)
-    return norm(x)
+def encoder_layer(end):
+    """An encoder layer with another second half: `end(x, seen, think, norm_1, norm_2)`."""
+    return lambda x, attend, think, norm_1, norm_2: end(x, norm_1(x + attend(x)), think, norm_1, norm_2)
+
+
+def without_first_norm(x, attend, think, norm_1, norm_2):
+    seen = x + attend(x)
+    return norm_2(seen + think(seen))
+
+
+def adds_in_place(x, attend, think, norm_1, norm_2):
+    x += attend(x)
+    seen = norm_1(x)
+    return norm_2(seen + think(seen))
+
+
+def scaled(forward):
+    """The module of exercise 4 with another `forward(x, scale, sublayer)`."""
+
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.zeros(1))
+
+        def forward(self, x, sublayer):
+            return forward(x, self.scale, sublayer)
+
+    return Scaled
+
+
+class ScaledAndNormed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale, self.norm = nn.Parameter(torch.zeros(1)), nn.LayerNorm(4)
+
+    def forward(self, x, sublayer):
+        return x + self.scale * self.norm(sublayer(x))
 
 
 WRONG = {
@@ -38,14 +73,6 @@ WRONG = {
         ([0.5, 0.5, 0.5, 0.5, 3], "did not subtract the mean"),
         ([-0.5, 2.0], "the shape (2,)"),
         ([0, 0, 0, 0, 1], "mean first"),
-    ],
-    "parameters_in_norms": [
-        (6144, "this is half"),
-        (2048, "one layer"),
-        (1024, "one norm"),
-        (24, "512 factors"),
-        (18432, "not three"),
-        (512, "layers times norms"),
     ],
     "my_layer_norm": [
         (layer_norm(lambda x, eps: (variance(x, 1) + eps).sqrt()), "unbiased"),
@@ -60,21 +87,24 @@ WRONG = {
         (norms_in_place, "changes x itself"),
         (forgets_the_words_shape, "the shape must stay"),
     ],
-    "my_add_and_norm": [
-        (lambda x, sublayer, norm: norm(sublayer(x)), "not added back"),
-        (lambda x, sublayer, norm: x + sublayer(x), "does not normalise"),
-        (lambda x, sublayer, norm: x + norm(sublayer(x)), "before adding"),
-        (lambda x, sublayer, norm: x + sublayer(norm(x)), "notebook 08"),
-        (lambda x, sublayer, norm: norm(x) + norm(sublayer(x)), "add first"),
+    "fixed_layer": [
+        (encoder_layer(lambda x, seen, think, norm_1, norm_2: norm_2(x + think(seen))), "still the broken"),
+        (encoder_layer(lambda x, seen, think, norm_1, norm_2: norm_2(think(seen))), "is gone"),
+        (encoder_layer(lambda x, seen, think, norm_1, norm_2: norm_2(seen + think(x))), "does not see"),
+        (encoder_layer(lambda x, seen, think, norm_1, norm_2: norm_2(x + seen + think(seen))), "added twice"),
+        (encoder_layer(lambda x, seen, think, norm_1, norm_2: seen + norm_2(think(seen))), "comes last"),
+        (encoder_layer(lambda x, seen, think, norm_1, norm_2: norm_1(seen + think(seen))), "norm_1 twice"),
+        (encoder_layer(lambda x, seen, think, norm_1, norm_2: seen + think(seen)), "second norm is missing"),
+        (encoder_layer(lambda x, seen, think, norm_1, norm_2: seen), "one name in one line"),
+        (without_first_norm, "first norm is missing"),
         (adds_in_place, "changes x itself"),
-        (lambda x, sublayer, norm: torch.zeros(3, 4), "LayerNorm(x + Sublayer(x))"),
     ],
-    "six_in_a_row": [
-        ([1.77, 1e-6], "wrong way round"),
-        ([0.6, 1.6], "multiply"),
-        ([1e-6, 1.6], "gets 1.1"),
-        ([1e-6, 1.000001], "not one round all six"),
-        ([1e-5, 1.77], "six times over"),
-        ([1e-6, 2.0], "x + 0.1 x"),
+    "scaled": [
+        (scaled(lambda x, scale, sublayer: x + sublayer(x)), "as it went in"),
+        (scaled(lambda x, scale, sublayer: x + scale.detach() * sublayer(x)), "no gradient"),
+        (scaled(lambda x, scale, sublayer: x + 0 * scale * sublayer(x)), "whatever the scale"),
+        (scaled(lambda x, scale, sublayer: (1 - scale) * x + scale * sublayer(x)), "not scaled"),
+        (scaled(lambda x, scale, sublayer: x + scale**2 * sublayer(x)), "and nothing else"),
+        (ScaledAndNormed, "no norm"),
     ],
 }

@@ -1,32 +1,24 @@
 """Plausible wrong answers to the exercises of notebook 07, and what the reader is told."""
 
-import math
-
 import torch
 from torch import nn
 
+from helpers.model import PositionalEncoding
+
 
 def table(sign=-1, paces=lambda d: torch.arange(0, d, 2) / d, second=torch.cos, start=0):
-    """The sinusoids as a function of n and d, with one thing changed."""
+    """Sines beside cosines as a function of n and d, with one thing changed."""
 
     def wrong(n, d):
         angle = torch.arange(start, start + n).double().unsqueeze(1) * 10000.0 ** (sign * paces(d))
-        return torch.stack([angle.sin(), second(angle)], dim=-1).flatten(1)
+        return torch.cat([angle.sin(), second(angle)], dim=1)
 
     return wrong
 
 
-def halves(n, d):
-    right = table()(n, d)
-    return torch.cat([right[:, 0::2], right[:, 1::2]], dim=1)
-
-
-def shift(angle, sign=1):
-    def wrong(k, pace):
-        sine, cosine = sign * math.sin(angle(k, pace)), math.cos(angle(k, pace))
-        return torch.tensor([[cosine, -sine], [sine, cosine]])
-
-    return wrong
+def in_turns(n, d):
+    sines, cosines = table()(n, d).chunk(2, dim=1)
+    return torch.stack([sines, cosines], dim=-1).flatten(1)
 
 
 class Positions(nn.Module):
@@ -99,35 +91,21 @@ class WrongWayRound(Positions):
         super().__init__(d_model, d_model)
 
 
-def close(a, b):
-    return torch.allclose(a, b, atol=1e-5)
+class TooShort(nn.Module):
+    def __init__(self, d_model):
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(16, d_model))
+
+    def forward(self, x):
+        return x + self.table[: x.shape[-2]]
 
 
-def turned(encode, words):
-    return encode(words.flip(0)).flip(0)
+class Wider(nn.Module):
+    def __init__(self, d_model):
+        super().__init__()
 
-
-def does_not_put_back(encode, words):
-    return not close(encode(words.flip(0)), encode(words))
-
-
-def first_word_only(encode, words):
-    return not close(turned(encode, words)[0], encode(words)[0])
-
-
-def turns_in_place(encode, words):
-    before = encode(words)
-    words.copy_(words.flip(0))
-    return not close(encode(words).flip(0), before)
-
-
-def no_swap(encode, words):
-    return not torch.allclose(encode(words), encode(words.clone()))
-
-
-def only_the_ends(encode, words):
-    order = torch.tensor([len(words) - 1, *range(1, len(words) - 1), 0])
-    return not torch.allclose(encode(words[order])[order], encode(words), atol=1e-5)
+    def forward(self, x):
+        return torch.cat([x, x], dim=-1)
 
 
 WRONG = {
@@ -139,25 +117,17 @@ WRONG = {
         ([0.841, 0.54, 0.01, 1.0], "this is place 1"),
         ([0, 1], "you wrote 2"),
     ],
-    "sinusoids": [
+    "halves": [
         (table(sign=1), "not multiplied"),
         (table(second=torch.sin), "all sines"),
-        (table(sign=1, second=torch.sin), "both faults"),
+        (table(sign=1, second=torch.sin), "make the second half cosines"),
         (table(paces=lambda d: torch.arange(d // 2) / d), "exponent is 2i/d"),
         (table(start=1), "from 1"),
-        (halves, "alternate"),
+        (in_turns, "all sines come first"),
+        (lambda n, d: table()(n, d).roll(d // 2, dims=1), "the sines are the first half"),
         (lambda n, d: table()(n, d).T, "transpose"),
         (lambda n, d: table()(n, d)[:, ::2], "(12, 4)"),
         (lambda n, d: table()(12, 8), "5 places of width 4"),
-    ],
-    "shift_by": [
-        (shift(lambda k, pace: k / pace, sign=-1), "shifts back"),
-        (shift(lambda k, pace: k), "ignores the pace"),
-        (shift(lambda k, pace: k * pace), "do not multiply"),
-        (lambda k, pace: torch.eye(2), "sin(a + b)"),
-        (lambda k, pace: shift(lambda k, pace: k / pace)(3, 2.0), "use both"),
-        (shift(lambda k, pace: k / 2), "use both"),
-        (lambda k, pace: [[1, 0], [0, 1]], "two rows"),
     ],
     "learned_positions": [
         (PlainTensor, "no parameters"),
@@ -172,14 +142,10 @@ WRONG = {
         (Frozen, "no gradient"),
         (WrongWayRound, "24 parameters"),
     ],
-    "knows_the_order": [
-        (does_not_put_back, "put them back"),
-        (no_swap, "two orders"),
-        (only_the_ends, "in the middle"),
-        (first_word_only, "compare all"),
-        (turns_in_place, "changed the words"),
-        (lambda encode, words: not torch.equal(turned(encode, words), encode(words)), "torch.allclose"),
-        (lambda encode, words: close(turned(encode, words), encode(words)), "wrong way round"),
-        (lambda encode, words: True, "says True"),
+    "farther": [
+        (nn.Identity, "has not learned"),
+        (PositionalEncoding, "no farther"),
+        (TooShort, "up to 64"),
+        (Wider, "(B, S, D)"),
     ],
 }

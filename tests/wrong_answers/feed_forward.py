@@ -1,28 +1,35 @@
 """Plausible wrong answers to the exercises of notebook 05, and what the reader is told."""
 
-W = 2 * 256 * 1024
+import torch
 
 
 def bend(x, W_1, b_1, W_2, b_2):
     return (x @ W_1 + b_1).relu() @ W_2 + b_2
 
 
+def centred(mean):
+    def layer(x, widen, narrow):
+        hidden = widen(x)
+        return narrow((hidden - mean(hidden)).relu())
+
+    return layer
+
+
+def centred_late(x, widen, narrow):
+    hidden = widen(x).relu()
+    return narrow(hidden - hidden.mean(dim=-1, keepdim=True))
+
+
+def one_switch(share, cuts):
+    places = torch.arange(len(share))
+    return torch.stack([share[(places < cut) == (places % 2 == 0)].sum() for cut in cuts])
+
+
+def both(right):
+    return torch.maximum(right, 1 - right).max()
+
+
 WRONG = {
-    "feed_forward_parameters": [
-        (W, "also have a bias"),
-        (W // 2 + 1024, "first layer only"),
-        (W + 2 * 1024, "1024 numbers, then 256"),
-        (2 * (256 * 256 + 256), "256 x 1024 and 1024 x 256"),
-        (1280, "count two layers"),
-        ([256 * 1024 + 1024, 1024 * 256 + 256], "one number"),
-    ],
-    "feed_forward_on_paper": [
-        ([3, -6], "left out the ReLU"),
-        ([7, 0], "does not drop their sign"),
-        ([5, 0], "may be negative"),
-        ([2, 0, 0, 3], "two numbers"),
-        ([2, 1], "first the four units"),
-    ],
     "word_by_word": [
         (lambda x, W_1, b_1, W_2, b_2: (x @ W_1 + b_1) @ W_2 + b_2, "no function"),
         (lambda *args: bend(*args).relu(), "between the layers only"),
@@ -39,11 +46,18 @@ WRONG = {
         ([1, -2, 0], "at 4"),
         ([1, -2], "three numbers"),
     ],
-    "share_that_is_on": [
-        (lambda hidden: (hidden >= 0).float().mean(), "exactly 0"),
-        (lambda hidden: (hidden != 0).float().mean(), "negative units"),
-        (lambda hidden: (hidden > 0).sum(), "divide by"),
-        (lambda hidden: hidden.relu().mean(), "mean of the units"),
-        (lambda hidden: (hidden > 0).float().mean(dim=0), "one number"),
+    "centred_fixed": [
+        (centred(lambda hidden: hidden.mean(dim=1, keepdim=True)), "axis of the words"),
+        (centred(lambda hidden: hidden.mean(dim=0, keepdim=True)), "other sentences"),
+        (centred(lambda hidden: 0), "still be subtracted"),
+        (centred(lambda hidden: hidden.mean()), "one mean for all words"),
+        (centred_late, "first, then the ReLU"),
+        (lambda x, widen, narrow: widen(x), "same shape"),
+        (lambda x, widen, narrow: x, "which axis"),
+    ],
+    "best_with_one_switch": [
+        (lambda share: one_switch(share, range(9)).max(), "begin with even"),
+        (lambda share: both(one_switch(share, [0])), "never switches"),
+        (lambda share: share.max(), "try each place"),
     ],
 }

@@ -3,26 +3,71 @@
 import math
 
 import torch
+from torch import nn
+
+from lessons import scoreboard
+from lessons.boards.many_words import lent_places
+from lessons.outline import SelfAttention
 
 
 def attention(divide=lambda scores: scores / 2, weigh=lambda scores: scores.softmax(dim=-1), swap=False):
-    """Self-attention with one thing changed."""
+    """Attention to other words with one thing changed."""
 
-    def wrong(words, W_Q, W_K, W_V):
-        query, key, value = words @ W_Q, words @ W_K, words @ W_V
+    def wrong(words, others, W_Q, W_K, W_V):
         if swap:
-            query, key = key, query
+            words, others = others, words
+        query, key, value = words @ W_Q, others @ W_K, others @ W_V
         return weigh(divide(query @ key.transpose(-2, -1))) @ value
 
     return wrong
 
 
-def only_the_weights(words, W_Q, W_K, W_V):
-    return ((words @ W_Q) @ (words @ W_K).transpose(-2, -1) / 2).softmax(dim=-1)
+def only_the_weights(words, others, W_Q, W_K, W_V):
+    return ((words @ W_Q) @ (others @ W_K).transpose(-2, -1) / 2).softmax(dim=-1)
 
 
-def key_transposed(words, W_Q, W_K, W_V):
-    return ((words @ W_Q) @ (words @ W_K).t() / 2).softmax(dim=-1) @ (words @ W_V)
+def to_itself(words, others, W_Q, W_K, W_V):
+    return attention()(words, words, W_Q, W_K, W_V)
+
+
+def key_transposed(words, others, W_Q, W_K, W_V):
+    return ((words @ W_Q) @ (others @ W_K).t() / 2).softmax(dim=-1) @ (others @ W_V)
+
+
+def turned_by(turn):
+    """Self-attention with another way to turn the keys."""
+
+    def wrong(words, W_Q, W_K, W_V):
+        scores = (words @ W_Q) @ turn(words @ W_K) / math.sqrt(W_Q.shape[-1])
+        return scores.softmax(dim=-1) @ (words @ W_V)
+
+    return wrong
+
+
+def reshaped(key):
+    return key.reshape(*key.shape[:-2], key.shape[-1], key.shape[-2])
+
+
+def last_two_of_three(key):
+    return key.T if key.dim() == 2 else reshaped(key).flip(0)
+
+
+def turned_undivided(words, W_Q, W_K, W_V):
+    return ((words @ W_Q) @ (words @ W_K).transpose(-2, -1)).softmax(dim=-1) @ (words @ W_V)
+
+
+def model(*parts):
+    """An untrained model round these parts."""
+    torch.manual_seed(0)
+    return scoreboard.SymbolModel(nn.Sequential(*(part() for part in parts)))
+
+
+def head():
+    return SelfAttention(64, 64, 64)
+
+
+def narrowest():
+    return SelfAttention(64, 1, 64)
 
 
 def swapped(x):
@@ -58,28 +103,12 @@ WRONG = {
         ([(8, 8, 5), (8, 5, 32)], "one row for each query"),
         ([(8, 5, 5), (8, 32)], "as wide as a value"),
     ],
-    "mix_on_paper": [
-        ([[4, 8 / 3], [4, 4]], "plain mean"),
-        ([[3, 3], [0, 4]], "own value"),
-        ([[3, 2], [4, 4]], "first output"),
-        ([[3, 3], [1, 1]], "second output"),
-        ([3, 3, 4, 4], "the shape (4,)"),
-    ],
-    "right_divisor": [
-        (8, "root of d_k"),
-        (16, "only one factor"),
-        (64, "d_k itself"),
-        (128, "both have standard deviation 2"),
-        (256, "partly cancel"),
-        (1024, "the variance"),
-        (4, "one product"),
-        (36, "one product"),
-    ],
     "many_words_attention": [
         (attention(divide=lambda dots: dots), "not divided"),
         (attention(divide=lambda dots: dots / 4), "by its root"),
         (attention(divide=lambda dots: dots / math.sqrt(6)), "root of d_model"),
-        (attention(swap=True), "changed roles"),
+        (attention(swap=True), "one row for each of the others"),
+        (to_itself, "ask themselves"),
         (attention(weigh=lambda scores: scores), "no softmax"),
         (attention(weigh=lambda scores: scores.softmax(dim=1)), "not for a batch"),
         (attention(weigh=lambda scores: scores.softmax(dim=-2)), "over the queries"),
@@ -99,5 +128,21 @@ WRONG = {
         (shuffles_with(swapped, rolled, same=lambda a, b: (b - a).max() < 1e-5), "can be negative"),
         (lambda function, words: True, "shuffle first, shuffle last"),
         (lambda function, words: False, "shuffle the outputs as well"),
+    ],
+    "keys_turned": [
+        (turned_by(reshaped), "nothing has changed yet"),
+        (turned_by(last_two_of_three), "not for a batch"),
+        (turned_undivided, "keep the division"),
+    ],
+    "narrow_enough": [
+        (2, "hand over the trained model"),
+        (model(head), "knows its place"),
+        (model(lent_places, head), "trained on reverse"),
+        (model(lent_places, narrowest), "with one number"),
+        (model(lent_places, nn.Identity), "finds no W_Q"),
+        (
+            scoreboard.train_on(scoreboard.TASKS["reverse"], lambda: nn.Sequential(lent_places(), head())),
+            "narrower",
+        ),
     ],
 }

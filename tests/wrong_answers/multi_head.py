@@ -1,8 +1,20 @@
 """Plausible wrong answers to the exercises of notebook 04, and what the reader is told."""
 
+import torch
+from torch import nn
 
-def join(heads):
-    return heads.transpose(1, 2).flatten(2)
+from helpers.model import MultiHeadAttention, attention_weights
+from lessons.outline import AttendToItself
+
+
+def heads_of(words, n_heads, there=(-3, -2), back=(-3, -2)):
+    x = words.unflatten(-1, (n_heads, -1)).transpose(*there)
+    return (attention_weights(x, x) @ x).transpose(*back).flatten(-2)
+
+
+def narrow(width, n_heads):
+    attention = AttendToItself(MultiHeadAttention(width, n_heads))
+    return nn.Sequential(nn.Linear(64, width), attention, nn.Linear(width, 64))
 
 
 WRONG = {
@@ -14,30 +26,29 @@ WRONG = {
         ([32, 4 * (256 * 256 + 256)], "16 heads share"),
         ([16, 1000], "count four layers"),
     ],
-    "split_on_paper": [
-        ([[5, 6], [7, 8]], "without a transpose"),
-        ([[3, 9], [4, 10]], "each row should be a word"),
-        ([[1, 2], [7, 8]], "another head"),
-        ([[2, 5], [8, 11]], "side by side"),
-        ([3, 4, 9, 10], "two rows of two"),
-        ([[3, 4], [5, 6]], "three pairs"),
-    ],
     "join_heads": [
-        (lambda heads: heads.reshape(heads.shape[0], heads.shape[2], -1), "scrambled"),
-        (lambda heads: heads.flatten(2), "heads of each word"),
-        (lambda heads: heads.permute(0, 2, 3, 1).flatten(2), "side by side"),
-        (lambda heads: heads.transpose(1, 2), "(2, 4, 6)"),
-        (lambda heads: join(heads.flip(1)), "one axis of heads and dk"),
+        (lambda heads, W_O: heads.reshape(heads.shape[1], heads.shape[2], -1) @ W_O, "scrambled"),
+        (lambda heads, W_O: heads.transpose(0, 1).reshape(2, 4, 6) @ W_O, "one more swap"),
+        (lambda heads, W_O: heads.permute(1, 2, 3, 0).flatten(2) @ W_O, "side by side"),
+        (lambda heads, W_O: heads.permute(1, 2, 0, 3).flatten(2), "projection is missing"),
+        (lambda heads, W_O: heads.permute(1, 2, 0, 3), "(2, 4, 5)"),
+        (lambda heads, W_O: heads.flip(0).permute(1, 2, 0, 3).flatten(2) @ W_O, "one axis of the last two"),
     ],
-    "mix_by_einsum": [
-        ("hts,hsd->td", "one number of axes only"),
-        ("bhts,bhsd->btd", "one number of axes only"),
-        ("...hts,...hds->...td", "do not fit"),
-        ("...ts,...sd->...td", "heads are still apart"),
-        ("...hts,...hsd->...dt", "turned round"),
-        ("...hts,...hsd->...ts", "should have shape"),
-        ("...hts,...hsd", "an arrow"),
-        ("...hts,...gsd->...td", "numbers are not"),
-        ("...hts,...hud->...td", "numbers are not"),
+    "heads_fixed": [
+        (lambda words, n: heads_of(words, n, (0, 1), (0, 1)), "does not notice"),
+        (lambda words, n: heads_of(words, n, (1, 2), (1, 2)), "from the end"),
+        (lambda words, n: heads_of(words, n, (-3, -2), (0, 1)), "the shape should stay"),
+        (lambda words, n: words, "right before"),
+        (lambda words, n: heads_of(words, n) + (words.dim() > 2), "Compare both swaps"),
+        (lambda words, n: heads_of(words, n)[..., :1, :], "the shape should stay"),
+    ],
+    "small_and_counting": [
+        (lambda: MultiHeadAttention, "return a module"),
+        (lambda: AttendToItself(MultiHeadAttention(64, 8)), "more than 5,000"),
+        (lambda: nn.Linear(64, 16), "not (2, 8, 16)"),
+        (lambda: narrow(16, 1), "more heads"),
+        (lambda: nn.Linear(64, 64), "more heads"),
+        (nn.Identity, "Python list"),
+        (lambda: torch.ones(2), "return a module"),
     ],
 }

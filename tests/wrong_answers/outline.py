@@ -2,44 +2,6 @@
 
 from torch import nn
 
-
-def in_pairs(encoders, decoders, source, target):
-    for encoder, decoder in zip(encoders, decoders, strict=False):
-        source = encoder(source)
-        target = decoder(target, source)
-    return target
-
-
-def encoders_forgotten(encoders, decoders, source, target):
-    for decoder in decoders:
-        target = decoder(target, source)
-    return target
-
-
-def always_the_source(encoders, decoders, source, target):
-    for encoder in encoders:
-        memory = encoder(source)
-    for decoder in decoders:
-        target = decoder(target, memory)
-    return target
-
-
-def always_the_first_target(encoders, decoders, source, target):
-    for encoder in encoders:
-        source = encoder(source)
-    for decoder in decoders:
-        written = decoder(target, source)
-    return written
-
-
-def memory_handed_on(encoders, decoders, source, target):
-    for encoder in encoders:
-        source = encoder(source)
-    for decoder in decoders:
-        target, source = decoder(target, source), target
-    return target
-
-
 WRONG = {
     "linear_parameters": [
         (512 * 64, "forgot the 64 biases"),
@@ -47,13 +9,16 @@ WRONG = {
         (576, "multiply"),
         ("32832", "without quotes"),
     ],
-    "two_towers": [
-        (in_pairs, "all encoders run first"),
-        (encoders_forgotten, "the source itself"),
-        (always_the_source, "every encoder got the source"),
-        (always_the_first_target, "in order"),
-        (memory_handed_on, "all of them read the same"),
-        (lambda encoders, decoders, source, target: source, "begins with the target"),
+    "outline_parameters": [
+        (lambda d_model, n_layers: n_layers * 5 * d_model**2, "forgot the biases"),
+        (lambda d_model, n_layers: n_layers * 4 * (d_model**2 + d_model), "takes the memory"),
+        (lambda d_model, n_layers: n_layers * 6 * (d_model**2 + d_model), "equally many"),
+        (lambda d_model, n_layers: n_layers * 2 * (d_model**2 + d_model), "encoders alone"),
+        (lambda d_model, n_layers: n_layers * 3 * (d_model**2 + d_model), "decoders alone"),
+        (lambda d_model, n_layers: 5 * (d_model**2 + d_model), "n_layers of each"),
+        (lambda d_model, n_layers: n_layers * 5 * (d_model**2 + 1), "one bias for each"),
+        (lambda d_model, n_layers: 7, "count the linear layers"),
+        (lambda d_model, n_layers: 3 * 5 * (d_model**2 + d_model), "right for n_layers=3"),
     ],
     "six_layers": [
         (lambda d_model: None, "returns nothing"),

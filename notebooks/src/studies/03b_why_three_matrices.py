@@ -28,25 +28,25 @@ from lessons.outline import SelfAttention
 # %% [markdown]
 # ## A word that asks with its own key
 #
-# Merge queries and keys, take the words of 03 with their hand-written `W_Q`, and let every word ask every
-# word, itself included.
+# Merge queries and keys: take the words of 03 and their `W_Q`, written by hand, and let each word be found by
+# what it asks for. In 03 *ihn* found the man with 1, and the man found *ihn* with 0.
 
 # %%
-words = torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])  # (S, D)
-W_Q = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])  # (D, dk)
+names = ["Mann", "Ball", "fängt", "ihn"]
+words = torch.tensor([[1.0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 0], [1, 0, 0, 2]])  # (S, D)
+W_Q = torch.tensor([[1.0, 0], [0, 0], [0, 1], [0, 0]])  # (D, dk)
 query = words @ W_Q  # (S, dk)
-scores = query @ query.T  # (S, S)
-for name, row in zip(["der", "Hund", "bellt"], scores.tolist(), strict=True):
-    print(f"{name:5} asks der, Hund, bellt: {row}")
+for name, row in zip(names, (query @ query.T).tolist(), strict=True):  # (S, S)
+    print(f"{name:5} asks {', '.join(names)}: {row}")
 
 # %% [markdown]
 # The table shows a first rule, and a line of algebra gives a second. Both hold for any numbers in `W_Q`, and
 # neither the division by the root of $d_k$ nor the softmax changes which word of a row comes first.
 #
-# 1. **Scores are mirrored.** `bellt` finds `der` exactly as well as `der` finds `bellt`.
+# 1. **Scores are mirrored.** Now the man finds *ihn* exactly as well as *ihn* finds the man.
 # 2. **Liking another best has a price.** The squared length of $q_i - q_j$ is never negative, and multiplied
 #    out that says $2\, q_i \cdot q_j \le q_i \cdot q_i + q_j \cdot q_j$. If a word scores another higher than
-#    itself, the other must score *itself* higher still. So of two words, never can both prefer the other to
+#    itself, the other must score *itself* higher still. So two words can never both prefer the other to
 #    themselves.
 #
 # Where would that hurt? Let eight words stand in a ring, and let each look at the one before it, the first
@@ -56,11 +56,12 @@ for name, row in zip(["der", "Hund", "bellt"], scores.tolist(), strict=True):
 #
 # ## The ring, trained
 #
-# Attention knows no places, so each place gets a vector that is added to its word and trained along (07 is
-# about them). Three heads learn *previous*, in at most 400 steps each. The second has one matrix in two
-# roles. So has the third, but there no word may look at itself. That puts rule 2 out of force. Rule 1 stays,
-# and it forbids the ring too: word 3 must score word 2 above word 4, word 4 must score 3 above 5, and since 3
-# scores 4 as 4 scores 3, the scores would have to fall from step to step, all the way round.
+# Each place has a vector that is added to its word. In 03 these were lent and stayed as they were; here they
+# are trained along, so that a failure cannot lie in them. Three heads learn *previous*, in at most 400 steps
+# each. The second has one matrix in two roles. So has the third, but there no word may look at itself. That
+# puts rule 2 out of force. Rule 1 stays, and it forbids the ring too: word 3 must score word 2 above word 4,
+# word 4 must score 3 above 5, and since 3 scores 4 as 4 scores 3, the scores would have to fall from step to
+# step, all the way round.
 
 # %%
 def three_matrices(head=SelfAttention):
@@ -136,9 +137,10 @@ plots.show(plots.board(scoreboard.recorded("tied"), title="Which matrices may be
 # from itself, and rule 2 is gone: *reverse* comes out at 1.00 with every seed, while *previous*, which rule 1
 # forbids as well, stays broken. (*Copy* now suffers, for a word can no longer hand itself its own symbol.)
 #
-# The scores can even be counted. A place that looks wrong must guess one of eight symbols, which costs 7/64.
-# Two such places leave .78 and three .67, and that is where the seeds stand on *previous*. One would leave
-# .89, and no seed on this board got there. On *reverse* one word of each pair must guess, four of eight: .56.
+# The scores can even be counted. A place that looks wrong must guess one of eight symbols. It is one place of
+# eight, and wrong seven times in eight, so it costs 7/64. Two such places leave .78 and three .67, and there
+# the seeds stand on *previous*. One would leave .89, the most that the rules allow: no seed on this board got
+# there. On *reverse* one word of each pair must guess, four of eight: .56.
 #
 # **The values with either.** At width 64 it costs nothing. The scores of such a head need not be mirrored,
 # and 64 numbers have room for two roles. In a narrow head K = V loses *previous* and *reverse*: with two
