@@ -38,9 +38,9 @@ from lessons.exercises import start_here as check
 # %% [markdown]
 # ## It translates
 #
-# The translator comes with the course. It consists of the parts that you are going to write, and it has learned
-# from captions, the short descriptions that people write below photographs. Load it, and give it three captions
-# that it has never seen.
+# The translator comes with the course. It consists of the parts that you are going to write, and it has
+# learned from captions, the short descriptions that people write below photographs. Load it, and give it
+# three captions that it has never seen.
 
 # %%
 translator = load_translator()
@@ -53,14 +53,14 @@ for german, english in zip(captions, translator.translate(captions), strict=True
     print(f"{german:45} {english}")
 
 # %% [markdown]
-# Nobody wrote a grammar or a dictionary for this. All of it is a few million numbers, which were adjusted until
-# the right English became likely.
+# Nobody wrote a grammar or a dictionary for this. All of it is a few million numbers, which were adjusted
+# until the right English became likely.
 #
 # ### Your sentence
 #
-# Now you. Turn the man into a woman (*eine Frau*), the city into a forest (*den Wald*), the bike into a boat
-# (*Boot*), and see which words of the translation follow. Stay in the world of captions: people, animals, what
-# they do, and where.
+# Now you. Turn the man into a woman (*eine Frau*), the city into a forest (*den Wald*), the bike into a
+# boat (*Boot*), and see which words of the translation follow. Stay in the world of captions: people,
+# animals, what they do, and where.
 
 # %%
 my_sentence = "Ein Mann fährt mit dem Fahrrad durch die Stadt."
@@ -79,9 +79,9 @@ print(*encoded.tokens)
 print(*encoded.ids)
 
 # %% [markdown]
-# The mark `▁` is the space before a word. A frequent word is one token; a rare one is put together from several,
-# so that no word is unknown. For each id the model looks up a vector, its **embedding**, and from there on the
-# sentence is a matrix with one row for each token.
+# The mark `▁` is the space before a word. A frequent word is one token; a rare one is put together from
+# several, so that no word is unknown. For each id the model looks up a vector, its **embedding**, and from
+# there on the sentence is a matrix with one row for each token.
 
 # %%
 ids = torch.tensor(encoded.ids)  # (S,)
@@ -91,9 +91,9 @@ print("ids", tuple(ids.shape), "  vectors", tuple(vectors.shape))
 # %% [markdown]
 # ## How it writes
 #
-# The left half of the model, the **encoder**, reads all German rows at once. The right half, the **decoder**,
-# writes English one token at a time: it proposes the next token, gets it back as input, and proposes again, until
-# it proposes the end mark `</s>`. Watch it.
+# The left half of the model, the **encoder**, reads all German rows at once. The right half, the
+# **decoder**, writes English one token at a time: it proposes the next token, gets it back as input, and
+# proposes again, until it proposes the end mark `</s>`. Watch it.
 
 # %%
 sentence = "Zwei Hunde spielen im Schnee."
@@ -105,9 +105,10 @@ for length in range(1, len(written) + 1):
 # %% [markdown]
 # ## Where it looks
 #
-# While it writes *snow*, it must find *Schnee*. It can: for every token that it predicts, **attention** spreads
-# a weight of 1 over the German tokens. `record_attention` notes these weights while the model runs. This time the
-# decoder gets everything at once: from the start mark `<s>` it predicts *Two*, from *Two* the next, and so on.
+# While it writes *snow*, it must find *Schnee*. It can: for every token that it predicts, **attention**
+# spreads a weight of 1 over the German tokens. `record_attention` notes these weights while the model runs.
+# This time the decoder gets everything at once: from the start mark `<s>` it predicts *Two*, from *Two* the
+# next, and so on.
 
 # %%
 tgt = torch.tensor([[BOS_ID, *written]])  # (1, T)
@@ -118,9 +119,9 @@ B, H, T, S = weights.shape
 print(f"{B} sentence, {H} heads, {T} rows, {S} columns")
 
 # %% [markdown]
-# A **head** is one way of looking. Each has a table of its own, with one row for each token that is predicted, and
-# one column for each token of the source. Average the heads and draw the table. Before you run the cell: in which
-# column will the row of *dogs* be dark?
+# A **head** is one way of looking. Each has a table of its own, with one row for each token that is
+# predicted, and one column for each token of the source. Average the heads and draw the table. Before you
+# run the cell: in which column will the row of *dogs* be dark?
 
 # %% tags=["readme-attention_map"]
 source_tokens = tokenizer.encode(sentence).tokens + ["</s>"]
@@ -136,9 +137,9 @@ fig = plots.attention_map(
 plots.show(fig)
 
 # %% [markdown]
-# *Two*, *dogs*, *play* and *snow* are dark at the German words that they translate. Nobody told the model which word
-# belongs to which; finding out helps to predict. Nothing forces it to look there either, and other rows show
-# other patterns. The map is a look inside, and no proof.
+# *Two*, *dogs*, *play* and *snow* are dark at the German words that they translate. Nobody told the model
+# which word belongs to which; finding out helps to predict. Nothing forces it to look there either, and
+# other rows show other patterns. The map is a look inside, and no proof.
 #
 # ## Him or it?
 #
@@ -161,8 +162,8 @@ translations = translator.translate(twins)
 print(*translations, sep="\n")
 
 # %% [markdown]
-# Read the second one again. It is fluent, and there is no *him* in that sentence. (In the first, a man is there
-# to be caught, unlikely as it is.) Was it at least a close call? Ask how likely the two words are at
+# Read the second one again. It is fluent, and there is no *him* in that sentence. (In the first, a man is
+# there to be caught, unlikely as it is.) Was it at least a close call? Ask how likely the two words are at
 # that place.
 
 # %%
@@ -176,13 +177,14 @@ for german, english in zip(twins, translations, strict=True):
     print(f"{german[:8]} ...  him is {him / it:.0f} times as likely as it")
 
 # %% [markdown]
-# It was not close. In the second sentence the gender is enough: nothing masculine is there but the ball. In the first
-# a model must go back from *ihn* to what was thrown, and know that balls get caught. **Where does the series lead? To
-# a model whose words can look at each other, and to this question: how does *ihn* find the ball?** In 02 a word
-# learns to ask, in 04 you see where this model's heads look, and in 08 a second layer lets others speak first.
+# It was not close. In the second sentence the gender is enough: nothing masculine is there but the ball. In
+# the first a model must go back from *ihn* to what was thrown, and know that balls get caught. **Where does
+# the series lead? To a model whose words can look at each other, and to this question: how does *ihn* find
+# the ball?** In 02 a word learns to ask, in 04 you see where this model's heads look, and in 08 a second
+# layer lets others speak first.
 #
-# Does it look at what was thrown at all, or only at the last word? Exchange that word. *Es* cannot be a ball in
-# German. Then try sentences of your own.
+# Does it look at what was thrown at all, or only at the last word? Exchange that word. *Es* cannot be a
+# ball in German. Then try sentences of your own.
 
 # %%
 my_twin = "Eine Frau wirft einen Ball, und ihr Hund fängt es."
@@ -210,25 +212,25 @@ for german, english in zip(outside, translator.translate(outside), strict=True):
 #
 # ## You are here
 #
-# This is the whole model, and the picture that goes with you through the series. Read it from the bottom up. The
-# arrow called *memory* is the only way from the German side to the English side.
+# This is the whole model, and the picture that goes with you through the series. Read it from the bottom
+# up. The arrow called *memory* is the only way from the German side to the English side.
 
 # %%
 plots.show(plots.block_diagram(title="You are here: the start"))
 
 # %% [markdown]
-# Every part is hatched: not there yet, or a **placeholder**, code that runs and does nothing useful. Once you have
-# built a part, it gets its colour. You need not know the names yet. The paper stacks six layers on each side; the translator that
-# you have just used has three.
+# Every part is hatched: not there yet, or a **placeholder**, code that runs and does nothing useful. Once
+# you have built a part, it gets its colour. You need not know the names yet. The paper stacks six layers on
+# each side; the translator that you have just used has three.
 #
 # ## What you must know
 #
-# **What must you know? Three things of PyTorch: tensors and their shapes, broadcasting, and `nn.Module`.** If
-# they are old friends, go on to the house rules. If all of them are new, take an hour for the tutorial named at
-# the end.
+# **What must you know? Three things of PyTorch: tensors and their shapes, broadcasting, and `nn.Module`.**
+# If they are old friends, go on to the house rules. If all of them are new, take an hour for the tutorial
+# named at the end.
 #
-# A **tensor** is a table of numbers with any number of axes, and its **shape** lists how long they are. Summing
-# over an axis removes it; `dim=-1` is the last one. What will the two lines print?
+# A **tensor** is a table of numbers with any number of axes, and its **shape** lists how long they are.
+# Summing over an axis removes it; `dim=-1` is the last one. What will the two lines print?
 
 # %%
 x = torch.tensor([[1, 2, 3], [4, 5, 6]])  # (2, 3)
@@ -275,19 +277,21 @@ for name, parameter in Layer(d_model=4).named_parameters():
 # %% [markdown]
 # ## The house rules
 #
-# **Shape comments** such as `# (B, S, D)` stand behind lines that change a shape, with the same letters everywhere: `B` sentences in a batch, `S` tokens of the source, `T` tokens of the target, `D` numbers for each
-# token (`d_model`; 512 in the paper), `H` heads (8), `dk` numbers for each head (64), `F` the width of the
-# feed-forward part (2048), `n_vocab` tokens in the vocabulary.
+# **Shape comments** such as `# (B, S, D)` stand behind lines that change a shape, with the same letters
+# everywhere: `B` sentences in a batch, `S` tokens of the source, `T` tokens of the target, `D` numbers for
+# each token (`d_model`; 512 in the paper), `H` heads (8), `dk` numbers for each head (64), `F` the width of
+# the feed-forward part (2048), `n_vocab` tokens in the vocabulary.
 #
-# Where a word may not look at another, a **mask** says so: a table of booleans in which `True` means "may attend",
-# always. **Stages** are headings of their own; a stage says what is missing, tries it, and looks. A cell tagged
-# `final` holds a definition that later notebooks import. Some cells fail on purpose; go on below them.
+# Where a word may not look at another, a **mask** says so: a table of booleans in which `True` means "may
+# attend", always. **Stages** are headings of their own; a stage says what is missing, tries it, and looks.
+# A cell tagged `final` holds a definition that later notebooks import. Some cells fail on purpose; go on
+# below them.
 #
-# **Exercises**: replace `...` and run the cell. It says *Passed*, *Not done yet*, or names the likely mistake.
-# What you leave out stops nothing. Solutions are in `notebooks/solutions`.
+# **Exercises**: replace `...` and run the cell. It says *Passed*, *Not done yet*, or names the likely
+# mistake. What you leave out stops nothing. Solutions are in `notebooks/solutions`.
 #
-# **When something is odd**, choose *Restart Kernel and Run All Cells* in the menu *Kernel*. To keep your changes,
-# save the notebook under another name.
+# **When something is odd**, choose *Restart Kernel and Run All Cells* in the menu *Kernel*. To keep your
+# changes, save the notebook under another name.
 #
 # ## The road
 #
@@ -302,14 +306,15 @@ for name, parameter in Layer(d_model=4).named_parameters():
 #    vectors, and a sentence is a matrix `(S, D)`.
 # 2. The encoder reads everything at once; the decoder writes one token after the other, and looks back at the
 #    source through attention.
-# 3. *A woman throws a ball and her dog catches him*: fluent, sure of itself, and wrong. Outside captions it is lost.
+# 3. *A woman throws a ball and her dog catches him*: fluent, sure of itself, and wrong. Outside captions it
+#    is lost.
 # 4. You need tensors and shapes, broadcasting, and modules.
 #
 # ## Exercises
 #
-# **1. Warm-up.** The encoder gets 2 sentences of 7 tokens, the decoder 5 tokens of each, all marks counted. The model
-# has `d_model` 512 and 8 heads. Which shapes have the ids of the source, their vectors, and the cross-attention
-# weights of one layer? Write three tuples.
+# **1. Warm-up.** The encoder gets 2 sentences of 7 tokens, the decoder 5 tokens of each, all marks counted.
+# The model has `d_model` 512 and 8 heads. Which shapes have the ids of the source, their vectors, and the
+# cross-attention weights of one layer? Write three tuples.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -321,9 +326,9 @@ weights_shape = (2, 8, 5, 7)
 check.sentence_shapes([ids_shape, vectors_shape, weights_shape])
 
 # %% [markdown]
-# **2. Core.** Write a module that multiplies each of the `D` numbers of a token by a scale of its own and then
-# adds a shift of its own. Both are parameters of shape `(D,)`, made by `nn.Parameter(tensor)`, and at the start
-# the module changes nothing. You will meet it again in 06.
+# **2. Core.** Write a module that multiplies each of the `D` numbers of a token by a scale of its own and
+# then adds a shift of its own. Both are parameters of shape `(D,)`, made by `nn.Parameter(tensor)`, and at
+# the start the module changes nothing. You will meet it again in 06.
 
 
 # %% tags=["exercise"]
@@ -344,9 +349,9 @@ class ScaleAndShift(nn.Module):
 check.scale_and_shift(ScaleAndShift)
 
 # %% [markdown]
-# **3. Debug.** A colleague sums up a sentence by the average of its token vectors, with `x.mean(dim=0)`. It has
-# worked for months, on single sentences `(S, D)`. Yesterday she gave it a batch `(B, S, D)`, and sentences began
-# to leak into each other, without any error. Write it so that it is right for both.
+# **3. Debug.** A colleague sums up a sentence by the average of its token vectors, with `x.mean(dim=0)`. It
+# has worked for months, on single sentences `(S, D)`. Yesterday she gave it a batch `(B, S, D)`, and
+# sentences began to leak into each other, without any error. Write it so that it is right for both.
 
 
 # %% tags=["exercise"]
@@ -364,9 +369,9 @@ check.mean_over_words(mean_over_words)
 #
 # <details><summary>What a good answer contains</summary>
 #
-# Both sentences with their translations, as they were printed. A guess that the second sentence supports: a word
-# that falls into many tokens, say, or one that needs another word far away to be understood. And one more
-# sentence that would prove the guess wrong, tried out.
+# Both sentences with their translations, as they were printed. A guess that the second sentence supports: a
+# word that falls into many tokens, say, or one that needs another word far away to be understood. And one
+# more sentence that would prove the guess wrong, tried out.
 #
 # </details>
 #
@@ -374,14 +379,14 @@ check.mean_over_words(mean_over_words)
 #
 # - A. Vaswani and others, [Attention Is All You Need](https://arxiv.org/abs/1706.03762), 2017: the paper that
 #   the series follows.
-# - J. Alammar, [The Illustrated Transformer](https://jalammar.github.io/illustrated-transformer/), 2018: the same
-#   road in pictures.
-# - 3Blue1Brown, [Neural networks](https://www.3blue1brown.com/topics/neural-networks), chapters on Transformers:
-#   much of the same road as films.
-# - PyTorch, [Learn the Basics](https://docs.pytorch.org/tutorials/beginner/basics/intro.html): tensors, modules,
-#   training.
-# - D. Elliott and others, [Multi30K](https://aclanthology.org/W16-3210/), 2016: the captions that the translator
-#   was trained on.
+# - J. Alammar, [The Illustrated Transformer](https://jalammar.github.io/illustrated-transformer/), 2018:
+#   the same road in pictures.
+# - 3Blue1Brown, [Neural networks](https://www.3blue1brown.com/topics/neural-networks), chapters on
+#   Transformers: much of the same road as films.
+# - PyTorch, [Learn the Basics](https://docs.pytorch.org/tutorials/beginner/basics/intro.html): tensors,
+#   modules, training.
+# - D. Elliott and others, [Multi30K](https://aclanthology.org/W16-3210/), 2016: the captions that the
+#   translator was trained on.
 #
 # ## What is still a placeholder
 #

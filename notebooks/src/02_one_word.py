@@ -41,8 +41,8 @@ plots.show(plots.close_up(built=built, today=["encoder_self_attention"], title="
 #
 # <details><summary>Answer</summary>
 #
-# *ihn* and *Ball*, which is all that *ihn* can mean in that sentence. They stand five words apart, and nothing in
-# *ihn* alone says *it*.
+# *ihn* and *Ball*, which is all that *ihn* can mean in that sentence. They stand five words apart, and
+# nothing in *ihn* alone says *it*.
 #
 # </details>
 #
@@ -93,8 +93,8 @@ assert keys[0] @ greeted > keys[1] @ greeted, "the ball still wins, or ties"
 show(keys @ greeted)
 
 # %% [markdown]
-# A positive number asks, a negative one turns away. (How *fängt* can speak first is a question for 08. That it
-# hands over *it* as well is our choice: what gets caught is mostly a thing.)
+# A positive number asks, a negative one turns away. (How *fängt* can speak first is a question for 08. That
+# it hands over *it* as well is our choice: what gets caught is mostly a thing.)
 #
 # **Q, K and V are the queries, keys and values of all words: what each looks for, what it is found by, and
 # what it hands over.** The dot product of a query and a key is a **score**.
@@ -251,8 +251,8 @@ def self_attention_loop(words, W_Q, W_K, W_V):
 
 # %% [markdown]
 # One thing is new: scores are divided by the root of $d_k$, the width of a query, here 2. Otherwise their
-# spread tends to grow with that width, until one word gets nearly everything. *Going deeper: [Why divide by the root of
-# d_k?](studies/03a_why_divide_by_the_root_of_dk.ipynb)* Ask again.
+# spread tends to grow with that width, until one word gets nearly everything. *Going deeper: [Why divide by
+# the root of d_k?](studies/03a_why_divide_by_the_root_of_dk.ipynb)* Ask again.
 
 # %%
 moved = first_output_moves(self_attention_loop, words, W_Q, W_K, W_V)
@@ -270,9 +270,9 @@ plots.show(plots.word_asks(told @ W_Q, keys, values, names, asker="ihn", value_n
 
 # %% [markdown]
 # Read it from the top. The note meets every spine, the scores become shares, and the contents come home in
-# these shares: mostly *it*, a little *him*. (After the division the ball's .53 is .45, and the .11 of *ihn* itself
-# brings home nothing.) **One word finds another by its query: the key that fits it
-# best gets the largest share, and its value the largest part in the output.**
+# these shares: mostly *it*, a little *him*. (After the division the ball's .53 is .45, and the .11 of *ihn*
+# itself brings home nothing.) **One word finds another by its query: the key that fits it best gets the
+# largest share, and its value the largest part in the output.**
 #
 # The same is a view that you can move. Choose *ihn*: man and ball tie, and it takes home more *it* only
 # because the verb, which nobody asked for, has a share as well. Drag the dot, or move the sliders, until
@@ -282,8 +282,8 @@ plots.show(plots.word_asks(told @ W_Q, keys, values, names, asker="ihn", value_n
 attention_view(words @ W_Q, keys, values, names, value_names=["him", "it"])
 
 # %% [markdown]
-# No note can: an exponential is never 0, though a computer may round it down to that. Longer notes come closer,
-# since they widen the gaps between the scores.
+# No note can: an exponential is never 0, though a computer may round it down to that. Longer notes come
+# closer, since they widen the gaps between the scores.
 #
 # ### Put it into the whole model
 #
@@ -336,9 +336,9 @@ recorded = {row: {name: scores[name] for name in tasks} for row, scores in rows.
 plots.show(plots.board(recorded, live=live, chance=chance, means=True, repeats="02", title="After 02"))
 
 # %% [markdown]
-# *Count* rises a little and *reverse* a lot. *Copy* loses a little. Yet no word knows its place, so how can *reverse* rise? The symbol that is asked for is one of
-# the *other* seven, and whoever names the most frequent of them is right more often than one time in eight. 07
-# gives the words their places.
+# *Count* rises a little and *reverse* a lot. *Copy* loses a little. Yet no word knows its place, so how can
+# *reverse* rise? The symbol that is asked for is one of the *other* seven, and whoever names the most
+# frequent of them is right more often than one time in eight. 07 gives the words their places.
 #
 # ## Recap
 #

@@ -406,7 +406,7 @@ attention_view(query, key, sentence[:, None], [str(p) for p in places], value_na
 #
 # But was it the attention that learned? The first bug is the control: with plain tensors, and `dim=-1`, all
 # is the same but the three matrices. Each bar is the mean of three seeds (`python -m lessons.boards ring`),
-# so the first need not equal your single run.
+# so that for plain tensors need not equal your single run.
 
 # %%
 # alt: Bars of the share right on previous. Best guess .13; plain tensors .38; nn.Parameter 1.00;

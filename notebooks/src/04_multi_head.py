@@ -72,7 +72,7 @@ print("layers, heads, words that ask, words that answer:", tuple(looks["Mann"].s
 
 # %% [markdown]
 # Here is what *ihn* gives to each word in the middle layer, one row of bars for each head. Which word do you
-# expect to get most: *Ball*, *Hund*, *fängt*? Then look at the other two layers.
+# expect to get most: *Ball*, *Hund*, *fängt*, or *ihn* itself? Then look at the other two layers.
 
 # %%
 # alt: Eight rows of bars over the words, for both sentences. Head 1 gives most to wirft, head 5 to fängt,
@@ -84,8 +84,10 @@ rows = {name: weights[layer - 1, :, ihn] for name, weights in looks.items()}  # 
 plots.show(plots.heads_of_word(rows, columns, title=f"Where ihn looks, layer {layer}"))
 
 # %% [markdown]
-# Eight rows, eight ways to divide the attention: in layer 2 *wirft* in one, *fängt* in another, *sein* or
-# *ihr* in a third. Some resemble each other. Nobody told them what to look for. And the ball?
+# Eight rows, eight ways to divide the attention. In layer 2, heads 3, 4 and 6 give most to *ihn* itself,
+# and in head 2 it is level with *fängt*. The others look elsewhere: head 1 at *wirft*, head 5 at *fängt*,
+# head 8 at *sein* or *ihr*. (`</s>` marks the end of the sentence.) Nobody told them what to look for. And
+# the ball?
 
 # %%
 for name, weights in looks.items():
@@ -157,7 +159,6 @@ print("one head of 512 numbers:         ", sum(p.numel() for p in SelfAttention(
 
 # %% [markdown]
 # Eight answers. And eight heads of 64 numbers have as many parameters as one of 512: they share the width.
-# (They do keep eight tables of weights, where one head keeps one.)
 #
 # ## Stage 13 - Projection
 #
@@ -274,9 +275,10 @@ print("equal to the eight heads:", torch.allclose(wide_v2(sentence), heads_v3(se
 # *Going deeper: [Four ways to the same attention](studies/04a_four_ways_to_the_same_attention.ipynb)* All
 # give the same, gradients included; for long sentences PyTorch's own function was the fastest.
 #
-# The final form is this, with `nn.Linear` for the matrices, which adds a bias to each. `query`, `key` and
-# `value` are three arguments, all of them the words here; in 09 they come from two sentences. `mask` is
-# explained in 09 too, `dropout` in 12.
+# The final form is the same layer, with `nn.Linear` for the matrices, which adds a bias to each. Read
+# `forward`: cut, attend, join, project. Its three inputs are the same words here, as `AttendToItself`
+# passes them on. You may ignore `mask` until 09, `dropout` until 12, and `check_heads`, which only checks
+# the arguments.
 
 
 # %% tags=["final"]
@@ -351,11 +353,9 @@ print(f"share {weights @ value:.3f}, times the length {8 * weights @ value:.0f}"
 # %% [markdown]
 # It finds a share. All sentences of the task have eight words, and a share times the length is a count.
 #
-# This head tells *every* word how often 3 occurs. A 5 needs another answer, and there one head is in
-# trouble: a value is made from its word alone, so a 3 hands over the same to whoever looks, more of it or
-# less, and the linear layer behind can only add up what came. Of two heads one could serve the 3 and the
-# other the 5. That is an argument for more heads. Do they help? One head gets about half of the words
-# right, a tenth above the best guess. Bet on two, then train them.
+# This head tells *every* word how often 3 occurs. A 5 needs another answer. Of two heads, one could count
+# the 3 and the other the 5. Do more heads help? One gets about half of the words right, a tenth above the
+# best guess. Bet on two, then train them.
 
 # %% tags=["nbval-ignore-output"]
 # not compared: the accuracy of a model trained here
@@ -485,8 +485,7 @@ check.heads_fixed(heads_fixed)
 # %% [markdown]
 # **4. Stretch.** Eight heads of the board have 16,640 parameters. Count with fewer than a third of them:
 # return a module from `(B, S, 64)` to the same shape, with at most 5,000 parameters, that gets more than .8
-# in *count*. The check trains it, for some seconds. (`from helpers.model import MultiHeadAttention` and
-# `AttendToItself` of `lessons.outline` are what you have built.)
+# in *count*. The check trains it, for some seconds. `MultiHeadAttention` and `AttendToItself` may be in it.
 
 
 # %% tags=["exercise"]

@@ -169,7 +169,7 @@ plots.show(plots.unit_by_unit(-shift, narrow[:, 0], odd, title="The zigzag, unit
 # sharply it turns.** Between two points all is straight.
 #
 # And what does it say at 6, where no unit comes on? Let three more come on, at 5, 6 and 7. The first of them
-# weighs -2; the other two are yours.
+# weighs -2; the other two are yours (+2, then -2).
 
 # %%
 extra = torch.tensor([-2.0, 0, 0])  # yours
@@ -184,8 +184,8 @@ print("eight units:", (feed_forward_v2(more)[:, 0] + late @ extra).tolist())
 #
 # **Why is a function needed between two linear layers? Without one they are a single linear layer, a straight
 # line; with one, each unit can add a bend.** Over any stretch, enough of them follow whatever does not
-# jump as closely as you like. That is one form of the universal approximation theorem, and the way you went
-# is its proof for one number.
+# jump as closely as you like. That is one form of the universal approximation theorem, and the way you
+# went is the idea of its proof.
 #
 # ## The final form
 #
@@ -261,9 +261,9 @@ rows = {row: table[row] for row in ("03 one head", "04 eight heads", "05 feed-fo
 plots.show(plots.board(rows, live=live, means=True, repeats="05", title="The encoder so far (means)"))
 
 # %% [markdown]
-# *odd* rises from .70 to about .95. The other columns stay: *count* needed no bend, and the last three wait
-# for positions (07). Other random numbers at the start move *odd* by some hundredths, so read nothing into
-# those.
+# *odd* rises from .70 to about .95. The other columns hardly move: *count* needed no bend, and the last
+# three wait for positions (07). Other random numbers at the start move *odd* by some hundredths, so read
+# nothing into those.
 #
 # Is there a zigzag inside? For each count, how many words are called odd, in sentences that training has
 # never seen? Beside it, the same for eight heads alone. Sketch both lines first. (Counts above 4 are too rare
@@ -310,12 +310,11 @@ assert max(before) < 5 < min(after[:2]), "only training makes units switch"
 assert lines["feed-forward"][1][2] > 0.7 > 0.6 > lines["eight heads"][1][2], "bends go up again at 3"
 
 # %% [markdown]
-# Before training hardly a unit switches at a count. Afterwards many do, most of them where most of the words
-# are: they are bends, put where the task needs them.
+# Before training no unit switches at a count. Afterwards many do, most of them where most of the words
+# are: they are bends.
 #
 # *Going deeper: [ReLU, LeakyReLU, GELU or SwiGLU?](studies/05a_which_bend.ipynb)* What matters here is that
-# something bends, and that its numbers are large enough to; without a bend, one good switch is about the
-# most.
+# something bends, and that its numbers are large enough to.
 #
 # ## Where are the parameters?
 #

@@ -12,13 +12,13 @@
 #
 # - **You need**: [04 - Multi-head attention](04_multi_head.ipynb) and [05 -
 #   Feed-forward](05_feed_forward.ipynb).
-# - **It runs** in {{time}} on a laptop with two cores. In class, the scoreboard and exercise 4 can be left
-#   for home.
+# - **It runs** in {{time}} on a laptop with two cores. In class, *Does it learn?*, the scoreboard and
+#   exercise 4 can be left for home.
 #
 # **From two lessons back.** In 04, eight heads mix the values of all words, by their attention weights, and
-# a projection joins the eight. Suppose that all words happen to share their weights alike: the first word
-# has the same eight rows of weights as the second and the third. What can the output still tell you about
-# which word is which?
+# a projection joins the eight. Suppose that all words happen to have the same attention weights: the first
+# word has the same eight rows of weights as the second and the third. What can the output still tell you
+# about which word is which?
 #
 # <details><summary>Answer</summary>
 #
@@ -167,8 +167,8 @@ for matrices in (1, factor):
 # As drawn, hardly anything happens. Twice as large, the last layer gets numbers about a hundred times as
 # large, and nobody promises how large matrices become in training. Hence the second half of the box.
 #
-# **Why normalise after each addition? So that every part gets numbers of one standard deviation, however
-# large the matrices below it are.**
+# **Why normalise after each addition? So that every part gets numbers of about one standard deviation,
+# however large the matrices below it are.** (As long as they stay small, a stack can do without: 06b.)
 #
 # ### Layer normalisation by hand
 #
@@ -240,7 +240,7 @@ compare(layer_norm_3)
 
 # %% [markdown]
 # Equal. One thing is missing: every word now has mean 0 and standard deviation 1, and the next part may
-# want something else. So each of the `D` places gets a factor and a summand that are trained, 1 and 0 at
+# want something else. So each of the `D` columns gets a factor and a summand that are trained, 1 and 0 at
 # the start.
 
 
@@ -265,7 +265,7 @@ print("equal to nn.LayerNorm:", torch.allclose(ours(words), theirs(words), atol=
 # From here on you use `nn.LayerNorm`.
 #
 # An older way is **batch normalisation**. It takes mean and deviation over all words of all sentences, for
-# each of the `D` places. Here are both, in a batch of two sentences. The second one is shorter, and has been
+# each of the `D` columns. Here are both, in a batch of two sentences. The second one is shorter, and has been
 # filled up with an empty word (hatched), the **padding**.
 
 # %%
@@ -273,10 +273,10 @@ print("equal to nn.LayerNorm:", torch.allclose(ours(words), theirs(words), atol=
 #   one word, der. Batch norm takes together the first number of all six words, the hatched one included.
 batch = torch.stack([words, words.roll(-1, 0)])  # (B, S, D)
 batch[1, 2] = 0
-one_word, one_place = torch.zeros(2, 3, 1, dtype=torch.bool), torch.tensor([True, False, False, False])
+one_word, one_column = torch.zeros(2, 3, 1, dtype=torch.bool), torch.tensor([True, False, False, False])
 one_word[0, 0] = True
 sentences, real = [names, ["Hund", "bellt", "(empty)"]], torch.tensor([[True] * 3, [True, True, False]])
-panels = {"layer norm: one word": one_word, "batch norm: one place": one_place}
+panels = {"layer norm: one word": one_word, "batch norm: one column": one_column}
 plots.show(plots.taken_together(batch, panels, words=sentences, real=real))
 
 # %% [markdown]
@@ -286,7 +286,8 @@ plots.show(plots.taken_together(batch, panels, words=sentences, real=real))
 # *Going deeper: [Layer norm or batch norm?](studies/06a_layer_norm_or_batch_norm.ipynb)* In a fair trial
 # batch norm counts as well as layer norm. But it makes a word depend on its company, and when it was
 # trained on one sentence at a time it was of no use afterwards.
-## ### Both, round each sub-layer
+#
+# ### Both, round each sub-layer
 #
 # Section 3.1 of the paper says it in one formula: `LayerNorm(x + Sublayer(x))`. Put it round both parts. A
 # norm is a norm, so one will do.
@@ -422,10 +423,10 @@ for name, layers in stacks.items():
     print(f"{name:16} parameters {count(stack):4}  different layers {len(different)}")
 
 # %% [markdown]
-# PyTorch does not look into a Python list, so the first stack would never be trained. The second is one layer
-# that is used six times. The copies have all their parameters, but start as six times the same. **A stack of
-# six is really six when its layers are made one by one and kept in an `nn.ModuleList`: six times the
-# parameters of one, and no two alike.**
+# Nobody finds what is in a Python list (04). The second stack is one layer that is used six times. The
+# copies have all their parameters, but start as six times the same. **A stack of six is really six when its
+# layers are made one by one and kept in an `nn.ModuleList`: six times the parameters of one, and no two
+# alike.**
 #
 # Why not `nn.Sequential`, which would spare you the loop? Hide `bellt` with a mask, and see.
 
@@ -491,9 +492,8 @@ for name, parts in {"with residual": round_both(), "without": round_both(residua
 plots.show(plots.curves(losses, title="six layers learn to copy"))
 
 # %% [markdown]
-# With residual connections the stack makes no more mistakes after little more than a dozen steps. Without,
-# it gets a third right: about what you get by naming the most frequent symbol of the sentence at all eight
-# places.
+# With residual connections the stack soon makes no more mistakes, and its training stops there. Without, it
+# gets a third right.
 #
 # Here are means over three seeds and 400 steps, one layer beside six. *Doubled* rows start with matrices
 # twice as large.
@@ -506,10 +506,8 @@ rows = ["residual and norm", "norm only", "residual and norm, doubled", "residua
 plots.show(plots.board({row: board[row] for row in rows}, means=True, title="One layer and six"))
 
 # %% [markdown]
-# One layer needs none of this. Six need the residual connection, and the norm makes them safe against large
-# matrices. (With matrices as PyTorch draws them, six layers without a norm do as well: see 06b.) A minimal
-# version that passes from hand to hand leaves out both round the feed-forward part: with six layers and this
-# learning rate it counts .41 right.
+# One layer can do without. Six need the residual connection, and where the matrices are large the norm as
+# well.
 #
 # And the scoreboard of this part, with one encoder layer as its body. Which column will gain?
 
@@ -538,9 +536,8 @@ plots.show(plots.board(so_far, live=live, chance=chance, means=True, repeats="06
 #
 # ## Exercises
 #
-# **1. Warm-up.** On paper: layer normalisation of `[1, 1, 1, 1, 6]`, without `eps`, with factors 1 and
-# summands
-# 0. Which five numbers come out?
+# **1. Warm-up.** On paper: layer normalisation of `[1, 1, 1, 1, 6]`, without `eps`, all factors 1 and all
+# summands 0. Which five numbers come out?
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION

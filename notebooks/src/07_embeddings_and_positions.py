@@ -12,16 +12,17 @@
 # the same words, and somebody has to tell it: **where is a word?**
 #
 # - **You need**: the encoder layer of [06 - Add and norm](06_add_and_norm.ipynb), and sine and cosine.
-# - **It runs** in {{time}} on a laptop with two cores. A class short of time leaves out *What the sum
-#   keeps* and the cell with `lstsq`.
+# - **It runs** in {{time}} on a laptop with two cores. A class leaves *What the sum keeps*, the cell with
+#   `lstsq` and exercise 4 for home.
 #
-# **From two lessons back.** In 05 every word goes through the feed-forward layer alone: 512 numbers become
-# 2,048, a ReLU, and 512 again. Somebody saves time and leaves out the ReLU. What is such a layer worth?
+# **From two lessons back.** In 05 every word goes through the feed-forward layer alone: 512 numbers
+# become 2,048, a ReLU, and 512 again. Somebody saves time and leaves out the ReLU. What is such a layer
+# worth?
 #
 # <details><summary>Answer</summary>
 #
-# As much as one matrix of 512 by 512: two linear layers in a row are one linear layer. Everything the wide
-# middle could do, it did through the ReLU.
+# As much as one matrix of 512 by 512: two linear layers in a row are one linear layer. Everything the
+# wide middle could do, it did through the ReLU.
 #
 # </details>
 
@@ -40,7 +41,6 @@ from helpers.model import EncoderLayer  # built in 06
 from lessons import scoreboard
 from lessons.boards.bodies import AddTable  # adds row p of a table to word p
 from lessons.exercises import embeddings_and_positions as check
-from lessons.outline import TransformerOutline  # built in 01
 
 # %%
 inside = ["encoder_self_attention", "encoder_feed_forward", "encoder_add_norm"]
@@ -49,7 +49,8 @@ fig = plots.close_up([*inside, "encoder_stack", "decoder_stack"], today, "07: wh
 plots.show(fig)
 
 # %% [markdown]
-# The tower is built. Two boxes below it are not: so far you have made up the vectors of the words yourself.
+# The tower is built. Two boxes below it are not: so far you have made up the vectors of the words
+# yourself.
 #
 # ## Stage 18 - Words become vectors
 #
@@ -65,8 +66,8 @@ sentence = torch.tensor([ids[word] for word in words])  # (S,)
 print(table[sentence])  # (S, D)
 
 # %% [markdown]
-# Each word has fetched its row. A matrix can do that too. Write an id as a **one-hot** vector, 1 at its own
-# place and 0 elsewhere, and multiply.
+# Each word has fetched its row. A matrix can do that too. Write an id as a **one-hot** vector, 1 at its
+# own place and 0 elsewhere, and multiply.
 
 # %%
 one_hot = nn.functional.one_hot(sentence, num_classes=3).float()  # (S, n_vocab)
@@ -80,9 +81,9 @@ assert torch.equal(one_hot @ table, table[sentence]) and torch.equal(layer(sente
 #
 # ### Are embeddings needed for any kind of data?
 #
-# A temperature of 1 degree lies halfway between 0 and 2. Is *bites*, with its 1, halfway between *dog* and
-# *man*? Send numbers through a linear layer, and words through a table. Other seeds give other pictures:
-# try some. What stays?
+# A temperature of 1 degree lies halfway between 0 and 2. Is *bites*, with its 1, halfway between *dog*
+# and *man*? Send numbers through a linear layer, and words through a table. Other seeds give other
+# pictures: try some. What stays?
 
 # %%
 # alt: Left, the numbers 0 to 3 as equally spaced points on a straight line. Right, four words as points
@@ -96,14 +97,14 @@ panels = {"numbers, linear layer": points, "words, embedding": rows}
 plots.show(plots.named_points(panels, lined=["numbers, linear layer"]))
 
 # %% [markdown]
-# Whatever its parameters, a linear layer puts numbers on a straight line, in their order. For temperatures
-# that is knowledge. For ids it would be nonsense that no training of this layer could take back.
-# **Embeddings are not needed for any kind of data: they are for names. What is a number already, and means
-# its size, goes through a linear layer.**
+# Whatever its parameters, a linear layer puts numbers on a straight line, in their order. For
+# temperatures that is knowledge. For ids it would be nonsense that no training of this layer could take
+# back. **Embeddings are not needed for any kind of data: they are for names. What is a number already,
+# and means its size, goes through a linear layer.**
 #
-# *Going deeper: [Are embeddings needed for any kind of data?](studies/07a_are_embeddings_needed.ipynb)* For
-# a noisy sine curve a linear layer beats cutting it into bins with an embedding each; for counting symbols
-# it is the other way round.
+# *Going deeper: [Are embeddings needed for any kind of data?](studies/07a_are_embeddings_needed.ipynb)*
+# For a noisy sine curve a linear layer beats cutting it into bins with an embedding each; for counting
+# symbols it is the other way round.
 #
 # ## Stage 19 - Numbers for places
 #
@@ -119,12 +120,12 @@ print("man bites dog, the dog:", encode(man_bites_dog)[2])
 assert torch.allclose(encode(dog_bites_man)[0], encode(man_bites_dog)[2], atol=1e-5)
 
 # %% [markdown]
-# In none. Attention compares each word with all others and does not ask where they stand; feed-forward and
-# norm see one word at a time. For this encoder a sentence is a bag of words. The place has to get into the
-# vector of the word.
+# In none. Attention compares each word with all others and does not ask where they stand; feed-forward
+# and norm see one word at a time. For this encoder a sentence is a bag of words. The place has to get
+# into the vector of the word.
 #
-# The plainest way: number the places, and add the number. *dog* is `[1, 0, 0, 1]`, *man* is `[0, 0, 1, 1]`.
-# How different will the two look at place 50?
+# The plainest way: number the places, and add the number. *dog* is `[1, 0, 0, 1]`, *man* is `[0, 0, 1,
+# 1]`. How different will the two look at place 50?
 
 
 # %%
@@ -140,20 +141,9 @@ for place in (0, 1, 10, 50):
 
 # %% [markdown]
 # (Similarity is the cosine of the angle between two vectors: 1 is the same direction.) At place 50 the
-# words have drowned. So make the numbers small: divide by the last place, and none is above 1.
-
-
-# %%
-def by_fraction(n, d):
-    return by_index(n, d) / (n - 1)  # (S, D)
-
-
-for n in (3, 5, 9):
-    print(f"{n} words: the second gets {by_fraction(n, 4)[1, 0]:.3f}")
-
-# %% [markdown]
-# Now "the next word" is .5 away in one sentence and .125 in another. The numbers must not grow, and must
-# not depend on the length. Use several columns, as an odometer does. In the digits of base 2 the first
+# words have drowned. Divide by the last place, and no number is above 1, but then the next word is half a
+# unit away among three words and an eighth among nine. The numbers must not grow, and must not depend on
+# the length. Use several columns, as an odometer does. In the digits of base 2 the first
 # column changes at every place, the next at every second, the next at every fourth.
 
 
@@ -167,8 +157,8 @@ for place, row in enumerate(by_digits(9, 4).int().tolist()):
 
 # %% [markdown]
 # Bounded, and the same in every sentence. Count what flips: from 6 to 7 one digit, from 7 to 8 all four.
-# Why mind? A head that looks one word back has one `W_Q` and one `W_K` for all places. Its task is easy if
-# "one further" is the same change everywhere. Here it is a different one each time.
+# Why mind? A head that looks one word back has one `W_Q` and one `W_K` for all places. Its task is easy
+# if "one further" is the same change everywhere. Here it is a different one each time.
 #
 # Keep the fast and the slow columns, and let them swing instead of flip: waves. Section 3.5 of the paper
 # has a formula with paces from 1 to 10000. In code, as it has been passed on:
@@ -195,16 +185,17 @@ print({task: f"{score:.2f}" for task, score in waves.items()})
 # should be slower than the pair before it.
 
 # %%
-# alt: Heat map of 50 places by 64 columns. Apart from the first pair of columns it is noise without order.
+# alt: Heat map of 50 places by 64 columns. Behind the first pair of columns mostly a jumble, with a few
+#   pale or striped columns in it. Nothing leads from fast to slow.
 fig = plots.signed_map(by_waves(50, 64), row_axis="place", column_axis="column")
 plots.show(fig)
 
 # %% [markdown]
-# Two columns of waves, and then noise. Before you read on: which line is wrong?
+# Two columns of waves, and then mostly a jumble. Before you read on: which line is wrong?
 #
 # The paper *divides* by the pace. Multiplied, most waves swing many times between one place and the next,
-# and end anywhere. Training did not mind: eight different rows for eight places were enough. Fix the line,
-# and measure how alike two places are, 1, 5 and 20 apart.
+# and end anywhere. Training did not mind: eight different rows for eight places were enough. Fix the
+# line, and measure how alike two places are, 1, 5 and 20 apart.
 
 
 # %%
@@ -228,7 +219,7 @@ assert similarity(by_slow_waves, 1) > similarity(by_slow_waves, 5) > similarity(
 
 # %% [markdown]
 # Near places are alike now, and far ones less: what is learned at place 15 can say something about 16.
-# **Accuracy on eight places does not show the bug; a picture of the table does.**
+# Accuracy on eight places does not show the bug; a picture of the table does.
 #
 # Is the table good now? Each pace fills two columns with the same sine. Look at one of them, the fastest.
 # At places 0 and 3 it has nearly the same height. Where does it go from there?
@@ -245,14 +236,14 @@ for place in (0, 3):
 
 # %%
 # alt: Two circles with the places 0 to 6 as points. On the left a step of two places turns by 115 degrees,
-#   from place 1 as from place 4. On the right, at pace 10, the same step turns by 11 degrees, from both.
-fig = plots.on_circles(paces=[1, 10], shift=2, starts=(1, 4))  # yours: another shift, another pace
+#   from place 1 as from place 4. On the right, at pace 4, the same step turns by 29 degrees, from both.
+fig = plots.on_circles(paces=[1, 4], shift=2, starts=(1, 4))  # yours: another shift, another pace
 plots.show(fig)
 
 # %% [markdown]
 # Two places further is the same turn, wherever you start. Each pace is a hand of a clock: the fast one
-# tells neighbours apart, and the slow one still knows the region when the fast one has come round. This is
-# the formula of the paper.
+# tells neighbours apart, and the slow one still knows the region when the fast one has come round. This
+# is the formula of the paper.
 
 
 # %%
@@ -268,20 +259,11 @@ plots.show(fig)
 
 # %% [markdown]
 # Read it downwards: on the left fast waves, on the right hands that hardly move. (The stripes there are
-# sines near 0 beside cosines near 1.) Here are four of the columns.
-
-# %%
-# alt: Four curves over 21 places. Columns 0 and 1 are the same fast wave, a quarter of a turn apart. Column
-#   12 is a slow wave. Column 24 rises slowly.
-columns = {f"column {c}": (range(21), sinusoids(21, 64)[:, c]) for c in (0, 1, 12, 24)}
-fig = plots.curves(columns, xlabel="place", ylabel="value")
-fig.axes[0].set_xticks(range(0, 21, 5))
-plots.show(fig)
-
-# %% [markdown]
+# sines near 0 beside cosines near 1.)
+#
 # Is "$k$ further" really one change for all places? Then one matrix must take row $p$ to row $p + k$, for
-# every $p$. Let least squares look for the best one, for 500 places of only 8 columns. What share of the
-# rows will it miss, for the sines alone and for the pairs?
+# every $p$. Let least squares look for the best one, for 500 places of only 8 columns. How far off
+# will it be, relative to the rows, for the sines alone and for the pairs?
 
 
 # %%
@@ -296,23 +278,23 @@ def sines_alone(n, d):
 
 
 for positions in (by_digits, sines_alone, sinusoids):
-    print(f"{positions.__name__:12} missed:", *[f"{best_shift(positions, k)[1]:.2f}" for k in (1, 2, 5)])
+    print(f"{positions.__name__:12} off by:", *[f"{best_shift(positions, k)[1]:.2f}" for k in (1, 2, 5)])
 print("the matrix for k = 1, fastest pair:", best_shift(sinusoids, 1)[0][:2, :2])
 assert best_shift(sinusoids, 5)[1] < 1e-6
 
 # %% [markdown]
-# For the pairs nothing is missed, and what has been found is a rotation: .54 and .84 are the cosine and the
-# sine of 1. **Why sine and cosine? Together they are a point on a circle, so $k$ places further is the same
-# rotation from everywhere, one matrix in which the place does not occur. The sine alone has none.** (With
-# as many columns as places even random rows have one. The circle needs two.) The authors hoped that
+# The pairs come out exactly, and what has been found is a rotation: .54 and .84 are the cosine and the
+# sine of 1. **Why sine and cosine? Together they are a point on a circle, so $k$ places further is the
+# same rotation from everywhere, one matrix in which the place does not occur. The sine alone has none.**
+# (With as many columns as places even random rows have one. The circle needs two.) The authors hoped that
 # attention would learn to look by distance that way (section 3.5).
 #
 # ## Stage 20 - The empty place is filled
 #
-# A word's vector and a place's vector have to become one. The obvious way is to put them beside each other,
-# to **concatenate**: 512 numbers for the word, 512 for the place, and nothing gets mixed up. The paper
-# adds. Is that not reckless? Take the road by concatenation, and at its end a linear layer back to the old
-# width.
+# A word's vector and a place's vector have to become one. The obvious way is to put them beside each
+# other, to **concatenate**: 512 numbers for the word, 512 for the place, and nothing gets mixed up. The
+# paper adds. Is that not reckless? Take the road by concatenation, and at its end a linear layer back to
+# the old width.
 
 # %%
 torch.manual_seed(0)
@@ -326,9 +308,9 @@ print("beside each other, times this matrix = added:", torch.allclose(beside @ m
 #
 # ### What the sum keeps
 #
-# Put 1,000 words at 100 places. From each sum find the word whose embedding fits best, and the place. The
-# embeddings start with small entries, about $1 / \sqrt{512}$ (10 tells why), and the model multiplies them
-# by $\sqrt{512}$ on the way in. Watch what happens without that factor.
+# Put 1,000 words at 100 places. From each sum find the word whose embedding fits best, and the place. In
+# the model of 10 the embeddings start with small entries, about $1 / \sqrt{512}$, and are multiplied by
+# $\sqrt{512}$ on the way in. Watch what happens without that factor.
 
 # %%
 torch.manual_seed(0)
@@ -342,13 +324,14 @@ for factor in (1.0, math.sqrt(512)):
     print(f"words found {words_found:.2f}, places found {places_found:.2f}")
 
 # %% [markdown]
-# With it every word is found, and 94 places in 100. In 512 dimensions two random directions hardly meet, so
-# there is room for both. **Why multiply by the root of d_model? So that a word is about as long as its
+# With it every word is found, and 94 places in 100. In 512 dimensions two random directions hardly meet,
+# so there is room for both. **Why multiply by the root of d_model? So that a word is about as long as its
 # place; without the factor, this search finds one word in twenty.**
 #
 # **Why add positions and not concatenate? Adding is concatenation with a fixed matrix behind it: word and
-# place both keep all columns, and it costs no parameters. Measured against 48 columns beside 16, it is
-# learned sooner, ends no better and reaches no farther.** (07b has the numbers.)
+# place both keep all columns, and it costs no parameters. Measured with 64 added
+# columns against 16 beside 48, it is learned sooner, ends no better and reaches less far.** (07b has the
+# numbers.)
 #
 # ## The final form
 #
@@ -382,7 +365,7 @@ print("parameters:", len(list(encoding.parameters())), " saved:", list(encoding.
 assert torch.allclose(encoding.table.double(), sinusoids(512, 64), atol=1e-4)
 
 # %% [markdown]
-# The table is yours, number by number. Back to the news, with the same encoder layer. Which dog is which?
+# Back to the news, with the same encoder layer. Which dog is which?
 
 # %%
 located = nn.Sequential(PositionalEncoding(4), encode)
@@ -391,20 +374,8 @@ print("man bites dog, the dog:", located(man_bites_dog)[2])
 assert not torch.allclose(located(dog_bites_man)[0], located(man_bites_dog)[2], atol=0.1)
 
 # %% [markdown]
-# Two dogs. In stage 17 the stack kept an empty place in front of its six layers. Fill it, and ask the whole
-# outline of 01 whether its memory knows the order.
-
-# %%
-torch.manual_seed(0)
-model = TransformerOutline()
-model.encoders = nn.ModuleList([nn.Identity(), *[EncoderLayer(512, 8, 2048, 0.0) for _ in range(6)]])
-source, target = torch.randn(3, 512), torch.randn(2, 512)  # (S, D), (T, D)
-for first in (nn.Identity(), PositionalEncoding(512)):
-    model.encoders[0] = first
-    ordered = not torch.allclose(model.encode(source), model.encode(source.flip(0)).flip(0), atol=1e-4)
-    print(f"{type(first).__name__:18}  output {tuple(model(source, target).shape)}  order matters: {ordered}")
-
-# %% [markdown]
+# Two dogs. **Where is a word? Its vector says so: the row of its place has been added.** In the tower
+# this layer goes where stage 17 kept a place empty, in front of the six.
 # ## The scoreboard
 #
 # The layer of 06 with positions in front, on all six tasks. Which columns ask for a place? (The recorded
@@ -422,13 +393,13 @@ fig = plots.board(rows, live=live, chance=chance, means=True, repeats="07", titl
 plots.show(fig)
 
 # %% [markdown]
-# `reverse` and `hop` jump to 1: nothing before today could name a place. `two hops` rises and stops below a
-# half; that is for 08. `count` and `odd` need no places and gain nothing.
+# `reverse` and `hop` jump to 1: nothing before today could name a place. `two hops` rises and stops below
+# a half; that is for 08. `count` and `odd` need no places and gain nothing.
 #
 # Is a formula needed at all? One could let training find a row for each place, as exercise 3 does. *Going
 # deeper: [Which positions, and how far do they reach?](studies/07b_which_positions.ipynb)* On places that
-# were trained every table gets 1.00. Beyond them neither sinusoids nor learned rows hold; the study finds
-# what does.
+# were trained sinusoids and learned rows both get 1.00. Beyond them neither holds; the study finds what
+# does.
 #
 # ## Recap
 #
@@ -437,9 +408,10 @@ plots.show(fig)
 # 2. Without positions an encoder reads a bag of words.
 # 3. Why sine and cosine: a place is a point on a circle, $k$ places further is a turn, the same from
 #    everywhere.
-# 4. Why add: it is concatenation with a fixed matrix behind it, and the sum keeps word and place as long as
+# 4. Why add: it is concatenation with a fixed matrix behind it, and the sum keeps word and place as long
+# as
 #    the two are about equally long. That is what the factor $\sqrt{d_{model}}$ is for.
-# 5. A table that scores 1.00 can be noise. Draw it.
+# 5. A table that scores 1.00 can be a jumble. Draw it.
 #
 # ## Exercises
 #
@@ -453,9 +425,9 @@ place_zero = [0.0, 1.0, 0.0, 1.0]
 check.first_place(place_zero)
 
 # %% [markdown]
-# **2. Core.** Some libraries lay the same numbers out in two halves. Write that table `(n, d)`. In row $p$,
-# the first $d / 2$ columns are $\sin(p / 10000^{2i/d})$ for $i = 0, 1, 2, ...$, and the second half are the
-# cosines of the same angles.
+# **2. Core.** Some libraries lay the same numbers out in two halves. Write that table `(n, d)`. In row
+# $p$, the first $d / 2$ columns are $\sin(p / 10000^{2i/d})$ for $i = 0, 1, 2, ...$, and the second half
+# are the cosines of the same angles.
 
 
 # %% tags=["exercise"]
@@ -470,9 +442,9 @@ def sinusoids_in_halves(n, d):
 check.halves(sinusoids_in_halves)
 
 # %% [markdown]
-# **3. Debug.** Learned positions: a trained row for each place, no formula. This layer runs on a batch, and
-# its parameters get gradients. Yet to an encoder behind it each sentence is a bag of words again. Find the
-# property of this lesson that shows it, then fix the line.
+# **3. Debug.** Learned positions: a trained row for each place, no formula. This layer runs on a batch,
+# and its parameters get gradients. Yet to an encoder behind it each sentence is a bag of words again.
+# Find the property of this lesson that shows it, then fix the line.
 
 
 # %%
@@ -502,8 +474,8 @@ check.learned_positions(LearnedFixed)
 # %% [markdown]
 # **4. Stretch.** Learn *the symbol before* on 16 places, and ask for it at the seventeenth: a layer with
 # sinusoids gets it right in .32 to .44 of the sentences (three seeds). Beat that. `Farther(d_model)` adds
-# something of yours to sentences `(B, S, D)` of up to 64 words; the check trains it in front of one encoder
-# layer (some seconds) and tells you both scores. `self.training` is True during training.
+# something of yours to sentences `(B, S, D)` of up to 64 words; the check trains it in front of one
+# encoder layer (some seconds) and tells you both scores. `self.training` is True during training.
 
 
 # %% tags=["exercise"]
@@ -527,8 +499,8 @@ check.farther(Farther)
 # %% [markdown]
 # <details><summary>What a good answer contains</summary>
 #
-# Both scores, with more than one seed, and a reason. Two roads are known to lead there. Training can start
-# a sentence at a random place, so that row 16 has been visited: then learned rows reach as well as
+# Both scores, with more than one seed, and a reason. Two roads are known to lead there. Training can
+# start a sentence at a random place, so that row 16 has been visited: then learned rows reach as well as
 # sinusoids. Or fewer columns for the place, so that what was learned from 16 places has less room to be
 # special. Say which sentences yours would still get wrong, and how you would find out.
 #

@@ -192,7 +192,7 @@ assert set(verdicts(v2).values()) == {"holds"}, "masks made inside cannot be for
 # Three matrices of the model have one row for each word. The rows of the embeddings say what a word means
 # on the way in. The rows of the output layer say what a vector must look like to mean that word. In section
 # 3.4 the paper uses one matrix for all three. That takes one vocabulary for both languages, as here. It
-# is called **tying**, and you have met it in 07. Copying the values is not enough. Try it, and ask for the
+# is called **tying**. Copying the values is not enough. Try it, and ask for the
 # property: a change in one must be seen in the others.
 
 # %%
@@ -259,7 +259,7 @@ assert one_matrix(v3) and before - count(v3) == 2 * n_vocab * 16 + n_vocab, "two
 # ### The first loss
 #
 # How good is the guess of a new model? Draw random words from a vocabulary of 1,000 and take the
-# cross-entropy of the next word, as in 07. A guess that treats all words alike has a loss of log(1000).
+# cross-entropy (06) of the next word. A guess that treats all words alike has a loss of log(1000).
 # `flatten` lays the sentences end to end, because `cross_entropy` takes a list of rows and a list of
 # answers, in this order. Measure two more numbers: the loss if the answer were the word that has just been
 # read, and the spread of the logits, their standard deviation.
@@ -275,12 +275,12 @@ def first_look(model, seed):
     return found | {"spread": logits.std().item()}
 
 # %% [markdown]
-# PyTorch draws the entries of an embedding with size 1, and 07 has shown that a tied table needs entries of
-# size $1 / \sqrt{d_{model}}$. That is the first mend. The second concerns all other matrices. **Xavier's
-# rule** (Glorot and Bengio) draws each entry evenly between -a and a, with $a = \sqrt{6 / (in + out)}$,
-# where in and out are the widths of the layer. PyTorch's own start for a linear layer is another one. Try
-# version 3 as it is, with each mend alone and with both. And, as a control, PyTorch's own start with an
-# output layer that is not tied.
+# PyTorch draws the entries of an embedding with size 1. A logit is a sum of $d_{model}$ products, so such a
+# tied table makes large logits; size $1 / \sqrt{d_{model}}$ is the first mend. The second concerns all
+# other matrices. **Xavier's rule** (Glorot and Bengio) draws each entry evenly between -a and a, with $a =
+# \sqrt{6 / (in + out)}$, where in and out are the widths of the layer. PyTorch's own start for a linear
+# layer is another one. Try version 3 as it is, with each mend alone and with both. And, as a control,
+# PyTorch's own start with an output layer that is not tied.
 
 # %%
 def small_table(model):
@@ -336,7 +336,7 @@ assert looks[6, "Xavier"]["spread"][0] > 10 * looks[6, "both"]["spread"][1], "la
 
 # %% [markdown]
 # PyTorch's own start, tied, is far worse than no idea at all. It is sure of the word that it has just read:
-# the middle column is 0. As 07 suggests, that word comes through the residual connections, and a tied table
+# the middle column is 0. That word comes through the residual connections, and a tied table
 # gives it a large logit.
 #
 # With Xavier's rule alone, six layers no longer propose that word. But with entries of size 1 in the table
@@ -1076,7 +1076,8 @@ check.which_check_fails(failing_checks)
 # - PyTorch's documentation of
 #   [nn.Transformer](https://docs.pytorch.org/docs/stable/generated/torch.nn.Transformer.html),
 #   [nn.MultiheadAttention](https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html)
-#   and [scaled_dot_product_attention](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html)
+#   and
+#   [scaled_dot_product_attention](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html)
 #   for the masks.
 #
 # ## What is still a placeholder

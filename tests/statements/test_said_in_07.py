@@ -37,6 +37,7 @@ def test_the_copied_formula_scores_1_on_eight_places():
 
 
 def test_on_places_that_were_trained_every_table_gets_1():
+    # "sinusoids and learned rows both get 1.00", and so do the other tables
     tables = dict(recorded("positions"))
     del tables["no positions"]
     assert all(
@@ -50,7 +51,7 @@ def test_the_row_to_beat_in_exercise_4():
 
 
 def test_why_add_in_one_sentence():
-    # "against 48 columns beside 16, it is learned sooner, ends no better and reaches no farther"
+    # "with 64 added columns against 16 beside 48, it is learned sooner, ends no better and reaches less far"
     table = recorded("reach")
     added, beside = "sinusoids", "beside, 48 + 16"
     assert min(table[added]["early"]) > max(table[beside]["early"]) + 0.2
@@ -79,7 +80,8 @@ def test_a_table_is_for_what_has_no_order():
     assert max(averaged[row]["larger sine"] for row in bins) == 0.48
     assert averaged["linear layer"]["count"] == 0.59
     assert {averaged[row]["count"] for row in bins} == {0.99}
-    # "from .49 to .91 of the symbols"; the seed decides
+    # "through two with a ReLU .74 (.49 to .91, by seed)"
+    assert averaged["two linear layers, ReLU"]["count"] == 0.74
     assert spread(table, "two linear layers, ReLU", "count") == (0.49, 0.91)
 
 
@@ -91,13 +93,12 @@ def test_no_table_reaches_places_that_were_never_trained():
     # "sinusoids got .28 to .45 and learned rows .15 to .20"
     assert spread(table, "sinusoids", "place 16") == (0.28, 0.45)
     assert spread(table, "learned", "place 16") == (0.15, 0.20)
-    # "behind that both were worse than no positions"
+    # "behind that both were on average worse than no positions"
     nothing = min(averages("no positions", PLACES[17:]))
     assert max(averages("sinusoids", PLACES[17:]) + averages("learned", PLACES[17:])) < nothing - 0.02
-    # "as good as they can be, or nearly. Among 24 words the copied formula loses place 1"
+    # "as good as they can be, or nearly"; "the copied formula falls at place 16 like the learned rows"
     assert min(averages("sinusoids", PLACES[:16]) + averages("learned", PLACES[:16])) > 0.99
-    assert max(table["as copied"]["place 1"]) < 0.5 and min(averages("as copied", PLACES[:16])) > 0.9
-    assert min(recorded("positions")["both faults"]["before"]) > 0.999  # among 16
+    assert max(table["as copied"]["place 16"]) < 0.2 and max(table["learned"]["place 16"]) < 0.2
 
 
 def test_random_starts_reach_and_have_a_price():
@@ -105,24 +106,19 @@ def test_random_starts_reach_and_have_a_price():
     for row in ("sinusoids, random start", "learned, random start"):
         # ".97 or more at every new place, with every seed"
         assert round(min(min(table[row][place]) for place in PLACES[16:]), 2) >= 0.97
-        # "After 100 steps of reverse these two are hardly better than no positions" (.34)
-        assert max(table[row]["early"]) < 0.4
         # "some of the first places are still missing"
         assert min(min(table[row][place]) for place in PLACES[:5]) < 0.9
-    assert spread(table, "no positions", "early") == (0.34, 0.34)
-    assert spread(table, "sinusoids", "early") == (0.72, 0.78)
-    assert spread(table, "learned", "early") == (1.0, 1.0)
 
 
 def test_the_number_of_columns_matters_more_than_beside_or_added():
     table = recorded("reach")
-    # "64 of them, added, are far ahead of 48 + 16. A trained matrix is faster still"
-    assert min(table["sinusoids"]["early"]) > max(table["beside, 48 + 16"]["early"]) + 0.2
-    assert min(table["beside, 64 + 64 projected"]["early"]) > max(table["sinusoids"]["early"])
+    # "64 of them, added, are far ahead of 16, beside or added"
+    sixteen = table["beside, 48 + 16"]["early"] + table["added, 16 columns"]["early"]
+    assert min(table["sinusoids"]["early"]) > max(sixteen) + 0.2
     # "On places of training 64 columns, 48 + 16 and 16 added all end near 1.00"
-    for row in ("sinusoids", "beside, 64 + 64 projected", "beside, 48 + 16", "added, 16 columns"):
+    for row in ("sinusoids", "beside, 48 + 16", "added, 16 columns"):
         assert min(averages(row, PLACES[:16])) > 0.99
-    # "At 16 beside is a little ahead at place 16, and behind after it"
+    # "At 16 beside is ahead at place 16, and behind after it"
     beside, added = "beside, 48 + 16", "added, 16 columns"
     assert mean(table[beside]["place 16"]) > mean(table[added]["place 16"])
     assert mean(averages(beside, PLACES[17:])) < mean(averages(added, PLACES[17:]))
@@ -131,7 +127,7 @@ def test_the_number_of_columns_matters_more_than_beside_or_added():
     assert min(averages(few_beside, PLACES[17:]) + averages(few_added, PLACES[17:])) > 0.6
     assert max(averages(beside, PLACES[17:]) + averages(added, PLACES[17:])) < 0.35
     assert max(averages(few_added, PLACES[:16])) < min(averages(few_beside, PLACES[:16])) < 0.8
-    # "The trained matrix reaches least of all"
-    least = "beside, 64 + 64 projected"
-    tables = [row for row in table if row not in (least, "as copied", "learned")]
-    assert max(averages(least, PLACES[17:])) < min(min(averages(row, PLACES[17:])) for row in tables)
+    # "32 beside 32 get .38 to .46 over the places 16 to 23, more than 64 or 16"
+    assert spread(recorded("positions"), "sinusoids, beside", "16 to 23") == (0.38, 0.46)
+    rest = ("sinusoids", "beside, 48 + 16", "added, 16 columns")
+    assert max(max(averages(row, PLACES[16:])) for row in rest) < 0.37

@@ -42,10 +42,11 @@ def test_one_hop_can_be_read_after_layer_1_and_two_hops_only_after_layer_2_with_
     assert max(map(max, untrained)) < 0.37
 
 
-def test_with_six_layers_odd_sinks_to_the_best_guess_and_count_sinks_as_well():
+def test_with_six_layers_odd_sinks_to_the_best_guess_and_count_fails_with_one_seed():
     two, six = ENCODER["08 two layers"], ENCODER["08 six layers"]
     assert six["odd"] == pytest.approx([chance(TASKS["odd"])] * 3, abs=0.01) and mean(two["odd"]) > 0.8
     assert f"{mean(six['odd']):.2f}" == "0.55" and mean(six["count"]) < mean(two["count"]) - 0.1
+    assert sorted(six["count"])[0] < 0.4 < 0.99 < sorted(six["count"])[1]  # it fails with one seed
 
 
 def test_the_last_column_is_unlocked():
@@ -101,7 +102,6 @@ def test_at_step_40_post_norm_has_a_tenth_of_what_pre_norm_has():
     post, pre = (FIRST[f"{name}, rate 0.002"] for name in ("post-norm", "pre-norm"))
     found = [f"{mean(row['own share, step 40']):.2f}" for row in (post, pre)]
     assert found == ["0.01", "0.14"] and max(post["own share, step 40"]) < 0.02
-    assert max(post["gradient, step 40"]) < 0.06 and min(pre["gradient, step 40"]) > 0.35
 
 
 def left(c, post):
@@ -131,9 +131,16 @@ def test_with_the_odds_given_post_norm_learns_with_all_three_seeds():
     assert min(shares[0]) > max(shares[1]) and min(shares[2]) > max(shares[3])
 
 
-def test_with_the_norm_at_the_end_it_learns_with_all_seeds_a_little_less_well_than_pre_norm():
-    end, pre = (GIVEN[name]["odd, rate 0.002"] for name in ("norm at the end", "pre-norm"))
-    assert min(end) > 0.88 and 0 < mean(pre) - mean(end) < 0.1
+def test_with_the_norm_at_the_end_it_learns_with_all_seeds():
+    assert min(GIVEN["norm at the end"]["odd, rate 0.002"]) > 0.88
+
+
+def test_rows_on_both_boards_differ_by_up_to_a_tenth():
+    pairs = [(GIVEN[name]["odd, rate 0.002"], NORMS[f"{name}, 6 layers"]["odd, rate 0.002"])
+             for name in ("post-norm", "pre-norm")]  # fmt: skip
+    assert max(abs(a - b) for pair in pairs for a, b in zip(*pair, strict=True)) == pytest.approx(
+        0.1, abs=0.01
+    )
 
 
 def test_one_post_norm_seed_got_off_the_best_guess_and_little():

@@ -106,8 +106,8 @@ for name, divisor in {"randn": 1, "randn / sqrt(512)": math.sqrt(512), "randn / 
 #
 # - **divided**: the head of 03.
 # - **not divided**: its scores start $\sqrt{d_k}$ times as large.
-# - **not divided, smaller start**: `W_Q` and `W_K` are both $\sqrt[4]{d_k}$ times smaller, so that scores start
-#   as if divided.
+# - **not divided, smaller start**: `W_Q` and `W_K` are both $\sqrt[4]{d_k}$ times smaller, so that scores
+#   start as if divided.
 # - **divided, larger start**: both are $\sqrt[4]{d_k}$ times larger, so that scores start as if not divided.
 #
 # If the start is what counts, the third keeps up with the first. Bet again.

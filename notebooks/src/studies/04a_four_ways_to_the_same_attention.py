@@ -95,10 +95,10 @@ def sdpa(words, W_Q, W_K, W_V, W_O, mask=None):
 # %% [markdown]
 # ## The same?
 #
-# Outputs can agree where gradients do not, so compare both: the output, and how it would change the words and
-# the four matrices. A sentence and a batch, without a mask, with no looking ahead, and with a mask drawn at
-# random in which everybody may look at somebody. A fifth way takes part that must *not* agree: the reshape
-# without a transpose of the lesson.
+# Outputs can agree where gradients do not, so compare both: the output, and the gradients of a loss (the
+# sum of its squares) with respect to the words and the four matrices. A sentence and a batch, without a
+# mask, with no looking ahead, and with a mask drawn at random in which everybody may look at somebody. A
+# fifth way takes part that must *not* agree: the reshape without a transpose of the lesson.
 
 
 # %%
@@ -159,7 +159,7 @@ def against_the_list(words, rounds=11):
 
 # %% tags=["nbval-ignore-output"]
 # alt: Times as multiples of the list over the length of the sentence. sdpa stays below it at all lengths. The
-#   line of the wide layer starts below it and ends above it at 1,024 words.
+#   lines of the wide layer and of einsum start below it and end above it at 1,024 words.
 # not compared: times differ between machines and from run to run
 torch.set_num_threads(1)
 lengths = [16, 64, 256, 1024]
@@ -172,10 +172,9 @@ fig.axes[0].set_ylim(bottom=0)
 plots.show(fig)
 
 # %% [markdown]
-# Two things are worth a second look. `scaled_dot_product_attention` stays below the list at every length.
-# And the wide layer, ahead for short sentences, falls behind the list at 1,024 words. The list holds one
-# table of 1,024 x 1,024 weights at a time and the wide layer holds eight; whether that is the reason, this
-# study has not taken apart.
+# `scaled_dot_product_attention` stays below the list at every length. The wide layer and `einsum`, both ahead
+# for short sentences, fall behind the list at 1,024 words. Points that lie close together, as some do at 64
+# and 256 words, may be in another order when you run this: a median of eleven rounds has no error bar here.
 
 # %%
 print("at 1,024 words PyTorch's function is faster than the list:", rows[-1][3] < 1)
@@ -185,8 +184,8 @@ assert rows[-1][3] < 1, "is the machine busy?"
 # ## The answer
 #
 # **All four ways to write multi-head attention give the same outputs and the same gradients, up to
-# rounding. Which is the fastest depends on the length: here PyTorch's own function beat the list at each of
-# four lengths, and the wide layer did so until the sentence was long.**
+# rounding. PyTorch's own function was the fastest for long sentences, and beat the list at each of four
+# lengths. The wide layer and `einsum` beat it for short sentences and lost to it at 1,024 words.**
 #
 # So write what is easy to read, and call `scaled_dot_product_attention` where time counts. The series keeps
 # the wide layer because every step, and every weight, can be looked at: PyTorch's function does not return
@@ -196,11 +195,12 @@ assert rows[-1][3] < 1, "is the machine busy?"
 #
 # One processor, one thread, `float32`, without gradients and without a mask. On a GPU the ratios are
 # others. A row that may look at nothing is treated differently by each of these (09a), and did not occur
-# here. Keras and other libraries differ in more than the form of their kernels.
+# here.
 #
 # ## An open exercise
 #
-# Is the table of weights the reason? Write a fifth way: the wide layer, with its eight heads taken two at a
+# Why does the wide layer fall behind? The list holds one table of 1,024 x 1,024 weights at a time, the wide
+# layer eight. Is that the reason? Write a fifth way: the wide layer, with its eight heads taken two at a
 # time. Before you measure, say what each explanation predicts for 16 and for 1,024 words.
 #
 # <details><summary>What a good answer contains</summary>

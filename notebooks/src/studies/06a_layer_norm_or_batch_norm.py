@@ -76,8 +76,8 @@ companies = {"five empty words": (padded(5), [3]), "another last word": (other_e
 in_use = BatchNorm(d_model=4).eval()
 in_use.stored += torch.tensor([[0.3], [0.4]])  # some averages
 norms = {"layer norm": lambda n: nn.LayerNorm(4),
-         "batch norm, padding counted": lambda n: BatchNorm(n, True, 4),
-         "batch norm, padding left out": lambda n: BatchNorm(n, False, 4),
+         "batch norm, padding counted": lambda n: BatchNorm(n, padding=True, d_model=4),
+         "batch norm, padding left out": lambda n: BatchNorm(n, d_model=4),
          "batch norm, in use": lambda n: in_use}  # fmt: skip
 for name, make in norms.items():
     alone = numbers_of_der(make(1), padded(0), [3])
@@ -122,8 +122,7 @@ for number in range(1, 101):
 #
 # Two layers learn to count how often a symbol occurs, in sentences of two to eight symbols, filled up with
 # padding: 300 steps of 128 sentences, three seeds (`python -m lessons.boards batch_norm`). The lower rows
-# take the statistics of 8 sentences at a time, or of one, as if the batch were so small, and all else stays
-# the same.
+# take mean and variance of 8 sentences at a time, or of one. Each step still learns from 128.
 
 # %%
 # alt: Board of five rows and three columns. Layer norm scores .92 throughout. Batch norm of 128 and of 8
@@ -133,9 +132,8 @@ plots.show(plots.board(board, title="Share of right counts"))
 
 # %% [markdown]
 # Start with the first two rows. Settled and without padding, batch norm is not behind. With every seed it
-# is ahead of layer norm, by two to four hundredths. Counting the padding does no harm here either. The
-# middle column is on average below the right one, by about a hundredth or less: that is the artefact of
-# averages that have not settled.
+# is ahead of layer norm, by two to four hundredths. Counting the padding does no harm here either. And
+# averages that have not settled cost about a hundredth at most.
 #
 # With statistics of 8 sentences the scores in training drop: each word's numbers now tremble with its
 # company. In use the trembling is gone, and they are as good as with 128.
