@@ -36,10 +36,6 @@ class OverQueries(SelfAttention):
         return scores.softmax(dim=1) @ (words @ self.W_V)  # (B, S, dv)
 
 
-WRONG_AXIS = {
-    "softmax over keys": lambda: SelfAttention(D, D, D),
-    "softmax over queries": lambda: OverQueries(D, D, D),
-}
 ROOT_OF_DK = {f"d_k = {d_k}": d_k for d_k in (16, 64, 256, 1024)}
 
 
@@ -151,6 +147,5 @@ BOARDS = {
     "root_of_dk": Board(ROOT_OF_DK, with_and_without_root),
     "root_on_the_ring": Board(ROOT_OF_DK, steps_on_the_ring),
     "root_on_count": Board({"d_k = 64": 64}, count_by_start),
-    "wrong_axis": Board(WRONG_AXIS),
     "tied": Board(TIED, place_tasks),
 }

@@ -218,7 +218,7 @@ for positions in (by_waves, by_slow_waves):
 assert similarity(by_slow_waves, 1) > similarity(by_slow_waves, 5) > similarity(by_slow_waves, 20)
 
 # %% [markdown]
-# Near places are alike now, and far ones less: what is learned at place 15 can say something about 16.
+# Near places are alike now, and far ones less.
 # Accuracy on eight places does not show the bug; a picture of the table does.
 #
 # Is the table good now? Each pace fills two columns with the same sine. Look at one of them, the fastest.
