@@ -2,15 +2,16 @@
 
 It stands in for a real corpus when there is no network. The vocabulary is small, the word order is real: verb
 second, verb last, participles and separated prefixes at the end, objects in first place, relative clauses,
-`nicht` and `kein`. Every German sentence has exactly one English translation.
+`nicht` and `kein`, pronouns that refer back. Every German sentence has exactly one English translation.
 
 Three layers: the lexicon (tables), phrases and clauses (how words become German and English), and the author
-(draws sentences and notes which combinations of words they use). Most readers need only `grammar_corpus`.
+(draws sentences and notes which combinations of words they use). Most readers need only `grammar_corpus` and
+`pronoun_pairs`.
 """
 
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import NamedTuple
 
@@ -98,6 +99,10 @@ VERBS = _table(Verb, """
     lesen         liest      gelesen      haben  read     reads     read       accusative    pc   r
     essen         isst       gegessen     haben  eat      eats      ate        accusative    pc   f
     fressen       frisst     gefressen    haben  eat      eats      ate        accusative    a    f
+    werfen        wirft      geworfen     haben  throw    throws    threw      accusative    pc   t
+    fangen        fängt      gefangen     haben  catch    catches   caught     accusative    pca  t
+    holen         holt       geholt       haben  fetch    fetches   fetched    accusative    pca  pcrft
+    begrüßen      begrüßt    begrüßt      haben  greet    greets    greeted    accusative    pca  pc
     helfen        hilft      geholfen     haben  help     helps     helped     dative        pc   pca
     danken        dankt      gedankt      haben  thank    thanks    thanked    dative        pc   pc
     folgen        folgt      gefolgt      sein   follow   follows   followed   dative        pca  pca
@@ -154,8 +159,11 @@ DETERMINERS = {
     ("ein", "dative"): "einem einer einem -",
     ("kein", "accusative"): "keinen keine kein keine",
     ("kein", "dative"): "keinem keiner keinem keinen",
+    ("sein", "nominative"): "sein seine sein seine",
+    ("ihr", "nominative"): "ihr ihre ihr ihre",
+    ("back", "accusative"): "ihn sie es -",  # a pronoun that refers back to a noun
 }
-ENDINGS = {  # of the adjective: weak after der and keine, mixed after ein, kein or nothing
+ENDINGS = {  # of the adjective: weak after der and the plurals keine, seine, ihre; mixed after all else
     ("weak", "nominative"): "e e e en",
     ("weak", "accusative"): "en e e en",
     ("weak", "dative"): "en en en en",
@@ -163,7 +171,13 @@ ENDINGS = {  # of the adjective: weak after der and keine, mixed after ein, kein
     ("mixed", "accusative"): "en e es e",
     ("mixed", "dative"): "en en en en",
 }
-ENGLISH_DETERMINERS = {"der": ("the", "the"), "ein": ("a", ""), "kein": ("a", "any")}  # singular, plural
+ENGLISH_DETERMINERS = {  # singular, plural
+    "der": ("the", "the"),
+    "ein": ("a", ""),
+    "kein": ("a", "any"),
+    "sein": ("his", "his"),
+    "ihr": ("her", "her"),
+}
 
 # --- Phrases and clauses ------------------------------------------------------------------------------------
 
@@ -195,11 +209,12 @@ def _fixed(text: str, scope: int) -> Bilingual:
 class NounPhrase:
     noun: Noun
     plural: bool
-    determiner: str  # "der", "ein", "kein", "relative" or "pronoun"
+    determiner: str  # "der", "ein", "kein", "sein", "ihr", "relative", "pronoun" or "back"
     scope: int  # a number of its own, so that its links differ from those of other phrases
     adjective: Adjective | None = None
     relative: "Clause | None" = None
     gap: str = "subject"  # what the relative pronoun is in the relative clause
+    antecedent: "NounPhrase | None" = None  # what a pronoun refers back to
 
     def german(self, case: str) -> list[Token]:
         word = self.noun.german_plural if self.plural else self.noun.german
@@ -210,12 +225,14 @@ class NounPhrase:
             return [noun]
         column = 3 if self.plural else "mfn".index(self.noun.gender)
         article = DETERMINERS[self.determiner.replace("relative", "der"), case].split()[column]
+        if self.antecedent:
+            return [Token(article, (f"{self.scope}noun", f"back to {self.antecedent.scope}noun"))]
         links = (f"{self.scope}article", "not") if self.determiner == "kein" else (f"{self.scope}article",)
         tokens = [Token(article, links)] if article != "-" else []
         if self.determiner == "relative":
             return tokens
         if self.adjective:
-            weak = self.determiner == "der" or (self.determiner == "kein" and self.plural)
+            weak = self.determiner == "der" or (self.plural and self.determiner in ("kein", "sein", "ihr"))
             ending = ENDINGS["weak" if weak else "mixed", case].split()[column]
             tokens.append(Token(self.adjective.german + ending, (f"{self.scope}adjective",)))
         return [*tokens, noun]
@@ -223,6 +240,9 @@ class NounPhrase:
     def english(self, role: str = "object") -> list[Token]:
         noun = Token(self.noun.english_plural if self.plural else self.noun.english, (f"{self.scope}noun",))
         link = (f"{self.scope}article",)
+        if self.antecedent:
+            person = {"m": "him", "f": "her"}[self.noun.gender] if self.noun.kind == "p" else "it"
+            return [Token(person, noun.links)]
         if self.determiner == "pronoun":
             return [noun]
         if self.determiner == "relative":
@@ -316,6 +336,8 @@ class Clause:
 
 STRUCTURES = ("statement", "time first", "object first", "question", "because", "when", "that")
 RELATIVES = ("relative subject", "relative object")
+REFERENCE = "and"  # ..., und sein Hund fängt ihn
+DRAWN = STRUCTURES + 2 * RELATIVES + 2 * (REFERENCE,)
 
 
 def _is_clear(clause: Clause) -> bool:
@@ -324,6 +346,11 @@ def _is_clear(clause: Clause) -> bool:
     if case != "accusative" or target.noun.kind not in "pca":
         return True
     return clause.subject.is_marked() or target.is_marked() or clause.subject.plural != target.plural
+
+
+def _could_mean(noun: Noun, clause: Clause) -> bool:
+    """Whether the pronoun that is the object of the clause could stand for the noun."""
+    return noun.gender == clause.objects[0][1].noun.gender and noun.kind in clause.verb.objects
 
 
 def _is_good(structure: str, clauses: list[Clause]) -> bool:
@@ -338,6 +365,8 @@ def _is_good(structure: str, clauses: list[Clause]) -> bool:
         subject, head = main.subject, main.objects[-1][1]
         if (subject.plural, subject.noun.gender) == (head.plural, head.noun.gender):
             return False
+    if structure == REFERENCE and all(_could_mean(phrase.noun, clauses[1]) for phrase in main.phrases()):
+        return False
     if structure in ("because", "when"):  # no: because she was old
         adjectives = {c.place.german[0].text for c in clauses if c.verb.frame == "predicate"}
         if not adjectives <= {"hungrig", "traurig", "freundlich"}:
@@ -361,18 +390,17 @@ class _Author:
     def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
 
-    def sentence(self) -> tuple[Bilingual, set]:
-        """One random sentence, and the combinations of words in it."""
+    def sentence(self, structures=DRAWN) -> tuple[Bilingual, set]:
+        """One random sentence in one of `structures`, and the combinations of words in it."""
         while True:
             self.scopes, self.combinations, self.nouns, self.clauses = count(), set(), set(), []
             self.past = self.chance(0.5)
-            structure = self.rng.choice(STRUCTURES + 2 * RELATIVES)
+            structure = self.rng.choice(structures)
             german, english = self.write(structure)
             nouns, adjectives = len(self.nouns), sum(row[0] == "adjective-noun" for row in self.combinations)
             is_short = len(german) <= 12 and nouns <= 3 and nouns + adjectives <= 4
             if is_short and _is_good(structure, self.clauses):
-                end = Token("?" if structure == "question" else ".", ("end",))
-                return Bilingual(_tidy([*german, end]), _tidy([*english, end])), self.combinations
+                return _ended(german, english, "?" if structure == "question" else "."), self.combinations
 
     def write(self, structure: str) -> tuple[list[Token], list[Token]]:
         if structure in ("statement", "time first", "question"):
@@ -386,6 +414,8 @@ class _Author:
             return clause.german(front="object"), clause.english()
         if structure in RELATIVES:
             return self.with_relative(structure)
+        if structure == REFERENCE:
+            return self.with_reference()
         return self.with_conjunction(structure)
 
     def with_conjunction(self, structure: str) -> tuple[list[Token], list[Token]]:
@@ -419,6 +449,28 @@ class _Author:
         if of_subject:
             return main.german(), main.english()
         return [*main.german(), COMMA, *relative.german("final", head.gap)], main.english()
+
+    def with_reference(self) -> tuple[list[Token], list[Token]]:
+        self.past = False  # in the perfect tense it would be too long
+        person, thing = (self.noun_phrase(kinds, "der ein", plural=0.0) for kinds in ("p", "rft"))
+        self.combinations.add(("antecedents", person.noun.german, thing.noun.german))
+        first = self.clause(REFERENCE, ("accusative",), person, thing, negation=0.0)
+        owned = self.noun_phrase("ca", "sein" if person.noun.gender == "m" else "ihr")
+        meant = self.rng.choice((person, thing))
+        pronoun = NounPhrase(meant.noun, False, "back", next(self.scopes), antecedent=meant)
+        return _joined(first, self.clause(REFERENCE, ("accusative",), owned, pronoun))
+
+    def other_readings(self) -> list[Clause]:
+        """The second clause with another pronoun or verb, so that it refers back to the other noun."""
+        first, second = self.clauses
+        pronoun = second.objects[0][1]
+        other = next(phrase for phrase in first.phrases() if phrase is not pronoun.antecedent)
+        turned, verbs = replace(pronoun, noun=other.noun, antecedent=other), [second.verb]
+        if other.noun.gender == pronoun.noun.gender:  # ihn and ihn: the verb must tell
+            fitting = (verb for verb in VERBS if self.fits(verb, ("accusative",), second.subject, turned))
+            verbs = [verb for verb in fitting if "|" not in verb.german]
+        clauses = [replace(second, verb=verb, objects=[("accusative", turned)]) for verb in verbs]
+        return [c for c in clauses if _could_mean(other.noun, c) and not _could_mean(pronoun.noun, c)]
 
     def clause(self, structure, frames=FRAMES, subject=None, target=None, time=0.0, negation=0.2) -> Clause:
         """A clause in one of `frames`; `subject` and `target` (its last object) may have been made before."""
@@ -457,9 +509,11 @@ class _Author:
             return subject.adjective is None
         return subject is None or subject.noun.kind in verb.agents
 
-    def noun_phrase(self, kinds, determiners, pronouns=0.0, adjectives=0.3, bare_plural=True) -> NounPhrase:
+    def noun_phrase(
+        self, kinds, determiners, pronouns=0.0, adjectives=0.3, bare_plural=True, plural=0.35
+    ) -> NounPhrase:
         """A phrase about a noun of one of `kinds` that the sentence has not used yet."""
-        scope, plural = next(self.scopes), self.chance(0.35)
+        scope, plural = next(self.scopes), self.chance(plural)
         if "p" in kinds and self.chance(pronouns):
             noun = self.rng.choice(PRONOUNS)
             return NounPhrase(noun, noun.german == "", "pronoun", scope)
@@ -477,6 +531,17 @@ class _Author:
         return adjective
 
 
+def _joined(first: Clause, second: Clause) -> tuple[list[Token], list[Token]]:
+    comma, word = Token(",", ("comma",)), ("conjunction",)
+    german = [*first.german(), comma, Token("und", word), *second.german()]
+    return german, [*first.english(), comma, Token("and", word), *second.english()]
+
+
+def _ended(german: list[Token], english: list[Token], mark: str = ".") -> Bilingual:
+    end = Token(mark, ("end",))
+    return Bilingual(_tidy([*german, end]), _tidy([*english, end]))
+
+
 def _tidy(tokens: list[Token]) -> list[Token]:
     """Drop a comma before another mark, and begin with a capital letter."""
     pairs = list(zip(tokens, [*tokens[1:], COMMA], strict=True))
@@ -492,13 +557,15 @@ class SentencePair:
     """A German sentence, its English translation and which word translates which.
 
     `alignment` holds (German index, English index) over `words(german)` and `words(english)`. `combinations`
-    holds the combinations of words in the sentence, such as ("adjective-noun", "alt", "Hund").
+    holds the combinations of words in the sentence, such as ("adjective-noun", "alt", "Hund"). `refers` holds
+    the German indices of a pronoun that refers back and of its noun, if there is one.
     """
 
     german: str
     english: str
     alignment: tuple[tuple[int, int], ...]
     combinations: frozenset[tuple[str, str, str]] = frozenset()
+    refers: tuple[int, int] | None = None
 
 
 def words(sentence: str) -> list[str]:
@@ -507,7 +574,10 @@ def words(sentence: str) -> list[str]:
 
 
 def held_out_combinations(seed: int = 0) -> frozenset[tuple[str, str, str]]:
-    """One in twenty combinations of each sort: no training sentence has one, every test sentence has."""
+    """Combinations that no training sentence has, and every test sentence has one of.
+
+    One in twenty of each sort; of the two nouns that a pronoun may refer back to, one pair in five.
+    """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:  # random.Random(-1) draws as 1 does
         raise ValueError(f"seed is {seed!r}; choose a whole number from 0 on.")
     verbs = [verb for verb in VERBS if verb.frame not in ("clause", "predicate")]
@@ -517,8 +587,11 @@ def held_out_combinations(seed: int = 0) -> frozenset[tuple[str, str, str]]:
         [("verb-object", v.german, n.german) for v in verbs for n in NOUNS if n.kind in v.objects],
         [("verb-structure", v.german, structure) for v in verbs for structure in STRUCTURES],
     ]
+    people, things = ([noun.german for noun in NOUNS if noun.kind in kinds] for kinds in ("p", "rft"))
+    antecedents = [("antecedents", person, thing) for person in people for thing in things]
     rng = random.Random(seed)
-    return frozenset(row for sort in sorts for row in rng.sample(sort, len(sort) // 20))
+    rows = [row for sort in sorts for row in rng.sample(sort, len(sort) // 20)]
+    return frozenset(rows + rng.sample(antecedents, len(antecedents) // 5))
 
 
 def grammar_corpus(n_train: int, n_test: int, seed: int = 0) -> tuple[list[SentencePair], list[SentencePair]]:
@@ -531,8 +604,7 @@ def grammar_corpus(n_train: int, n_test: int, seed: int = 0) -> tuple[list[Sente
         ValueError: a number is not in 1..50,000, or the training is too small to teach the words of the test.
     """
     for name, number in (("n_train", n_train), ("n_test", n_test)):
-        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 50_000:
-            raise ValueError(f"{name} is {number!r}; choose a whole number from 1 to 50,000.")
+        _check_number(name, number, 50_000)
     if n_test > 5 * n_train:  # the search for sentences of known words would go on for minutes
         raise ValueError(
             f"n_train = {n_train} sentences teach too few words for n_test = {n_test}; choose a larger "
@@ -565,6 +637,37 @@ def grammar_corpus(n_train: int, n_test: int, seed: int = 0) -> tuple[list[Sente
     return list(train.values()), list(test.values())
 
 
+def pronoun_pairs(n: int, seed: int = 0) -> list[tuple[SentencePair, SentencePair]]:
+    """Pairs of sentences that differ in one German word, and in what a pronoun in them means.
+
+    Either the pronoun differs, and its gender tells: "Eine Frau wirft einen Ball, und ihr Hund holt ihn" (it)
+    or "... sie" (her). Or the verb differs: "Ein Mann wirft einen Ball, und sein Hund fängt ihn" (it) or
+    "... begrüßt ihn" (him). Both kinds come in turn. The person and the thing stand together in no training
+    sentence that refers back, see `held_out_combinations`; `refers` says which of them is meant.
+
+    Raises:
+        ValueError: n is not in 1..1,000.
+    """
+    _check_number("n", n, 1000)
+    held_out, author, pairs = held_out_combinations(seed), _Author(random.Random(f"pronouns {seed}")), {}
+    while len(pairs) < n:
+        combinations = author.sentence((REFERENCE,))[1]
+        antecedents = {row for row in combinations if row[0] == "antecedents"}
+        first, second = author.clauses
+        by_verb = first.subject.noun.gender == first.objects[0][1].noun.gender
+        readings = author.other_readings() if "|" not in second.verb.german else []
+        if antecedents <= held_out and readings and by_verb == len(pairs) % 2:
+            both = [_joined(first, clause) for clause in (second, author.rng.choice(readings))]
+            one, other = (_pair(_ended(*sides), antecedents) for sides in both)
+            pairs.setdefault(one.german, (one, other))
+    return list(pairs.values())
+
+
+def _check_number(name: str, number: int, most: int) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
+        raise ValueError(f"{name} is {number!r}; choose a whole number from 1 to {most:,}.")
+
+
 def _pair(tokens: Bilingual, combinations: set) -> SentencePair:
     texts = [re.sub(r" ([,.?])", r"\1", " ".join(token.text for token in side)) for side in tokens]
     targets: dict[str, list[int]] = {}
@@ -573,4 +676,6 @@ def _pair(tokens: Bilingual, combinations: set) -> SentencePair:
             targets.setdefault(link, []).append(j)
     links = [(i, link) for i, token in enumerate(tokens.german) for link in token.links]
     alignment = {(i, j) for i, link in links for j in targets.get(link, ())}
-    return SentencePair(*texts, tuple(sorted(alignment)), frozenset(combinations))
+    places = {link: i for i, link in links}
+    back = [(i, places[link.removeprefix("back to ")]) for i, link in links if link.startswith("back to ")]
+    return SentencePair(*texts, tuple(sorted(alignment)), frozenset(combinations), *back)

@@ -13,6 +13,7 @@ from matplotlib.text import Text  # noqa: E402
 
 from helpers import plots  # noqa: E402
 from helpers.training import History  # noqa: E402
+from lessons import pictures  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -216,17 +217,17 @@ def test_attention_map_refuses_what_cannot_be_attention_weights(weights, message
 
 
 def test_a_signed_map_is_white_at_zero_and_needs_a_matrix():
-    fig = plots.signed_map(torch.tensor([[-2.0, 0.0], [1.0, 0.0]]), row_axis="place", column_axis="column")
+    fig = pictures.signed_map(torch.tensor([[-2.0, 0.0], [1.0, 0.0]]), row_axis="place", column_axis="column")
     image = fig.axes[0].get_images()[0]
     assert image.get_clim() == (-2, 2) and image.cmap(0.5)[:3] == pytest.approx((1, 1, 1), abs=0.01)
     assert (fig.axes[0].get_ylabel(), fig.axes[0].get_xlabel()) == ("place", "column")
     for wrong in (np.ones(3), np.zeros((2, 2))):
         with pytest.raises(ValueError, match="expected a matrix with numbers other than 0"):
-            plots.signed_map(wrong)
+            pictures.signed_map(wrong)
 
 
 def test_circles_turn_by_the_same_angle_from_every_start():
-    fig = plots.on_circles([1, 10], 2, starts=(1, 4))
+    fig = pictures.on_circles([1, 10], 2, starts=(1, 4))
     assert [ax.get_title() for ax in fig.axes] == [
         "pace 1: 2 places turn 115\u00b0",
         "pace 10: 2 places turn 11\u00b0",
@@ -239,24 +240,24 @@ def test_circles_turn_by_the_same_angle_from_every_start():
 
 def test_circles_refuse_places_that_are_not_drawn_and_paces_without_a_turn():
     with pytest.raises(ValueError, match="from 5 by 2 leaves the places, which are 0 to 6"):
-        plots.on_circles([1], 2, starts=(5,))
+        pictures.on_circles([1], 2, starts=(5,))
     with pytest.raises(ValueError, match="paces holds 0"):
-        plots.on_circles([1, 0], 2)
+        pictures.on_circles([1, 0], 2)
 
 
 def test_named_points_names_each_point_and_draws_a_line_where_asked():
     panels = {"numbers": {"0": (0, 0), "1": (1, 2)}, "words": {"dog": torch.tensor([1.0, 3.0])}}
-    fig = plots.named_points(panels, lined=["numbers"])
+    fig = pictures.named_points(panels, lined=["numbers"])
     assert words(fig) == ["0", "1", "dog"] and [len(ax.lines) for ax in fig.axes] == [2, 1]
     with pytest.raises(ValueError, match="panels holds no points"):
-        plots.named_points({"empty": {}})
+        pictures.named_points({"empty": {}})
 
 
 def test_next_values_has_a_panel_for_each_series_and_needs_as_many_answers():
-    fig = plots.next_values([[0.0, 1.0], [1.0, 0.0]], [2.0, -1.0], [1.9, -0.8])
+    fig = pictures.next_values([[0.0, 1.0], [1.0, 0.0]], [2.0, -1.0], [1.9, -0.8])
     assert [line.get_ydata()[-1] for line in fig.axes[1].lines] == [0.0, -1.0, -0.8]
     with pytest.raises(ValueError, match="2 series, 1 truths and 2 guesses"):
-        plots.next_values([[0.0], [1.0]], [2.0], [1.0, 1.0])
+        pictures.next_values([[0.0], [1.0]], [2.0], [1.0, 1.0])
 
 
 # share_bars
@@ -296,14 +297,14 @@ STEPS = [
 
 
 def test_beam_tree_draws_each_beginning_once_with_a_line_from_where_it_came():
-    fig = plots.beam_tree(STEPS, title="A beam of 2")
+    fig = pictures.beam_tree(STEPS, title="A beam of 2")
     assert words(fig) == ["<s>", "A\n-0.10", "One\n-3.00", "man\n-0.20", "dog\n-1.00", "</s>\n-0.30"]
     assert len(fig.axes[0].get_lines()) == 5
     assert fig.get_label().endswith("It ends in: A man </s> (-0.30).")
 
 
 def test_in_a_beam_tree_ends_are_thick_and_what_came_to_nothing_is_pale():
-    texts = {text.get_text().split("\n")[0]: text for text in plots.beam_tree(STEPS).axes[0].texts}
+    texts = {text.get_text().split("\n")[0]: text for text in pictures.beam_tree(STEPS).axes[0].texts}
     thick_ones = [word for word, text in texts.items() if text.get_bbox_patch().get_linewidth() > 3]
     pale = [word for word, text in texts.items() if text.get_color() == plots.GREY]
     assert (thick_ones, pale) == (["</s>"], ["One", "dog"])
@@ -319,7 +320,7 @@ def test_in_a_beam_tree_ends_are_thick_and_what_came_to_nothing_is_pale():
 )
 def test_beam_tree_refuses_beginnings_from_nowhere(steps, message):
     with pytest.raises(ValueError, match=message):
-        plots.beam_tree(steps)
+        pictures.beam_tree(steps)
 
 
 # taken_together
@@ -330,21 +331,21 @@ def test_taken_together_marks_the_chosen_numbers_and_hatches_padding():
     row[0, 0] = True
     column, real = torch.tensor([True, False]), torch.tensor([[True, True], [True, False]])
     sentences = [["der", "Hund"], ["bellt", ""]]
-    fig = plots.taken_together(x, {"layer": row, "batch": column}, words=sentences, real=real, title="t")
+    fig = pictures.taken_together(x, {"layer": row, "batch": column}, words=sentences, real=real, title="t")
     for ax, numbers in zip(fig.axes, (["0", "1"], ["0", "2", "4", "6"]), strict=True):
         assert [text.get_text() for text in ax.texts] == [str(i) for i in range(8)]
         assert [text.get_text() for text in ax.texts if text.get_weight() == "bold"] == numbers
         assert sum(hatched(patch) for patch in ax.patches) == 2
     assert [ax.get_title() for ax in fig.axes] == ["layer", "batch"]
     with pytest.raises(ValueError, match=r"x has shape \(2, 2, 2\), expected \(B, S, D\) with S words"):
-        plots.taken_together(x, {"layer": row}, words=[["der", "Hund"]])
+        pictures.taken_together(x, {"layer": row}, words=[["der", "Hund"]])
 
 
 # unit_by_unit
 
 
 def test_unit_by_unit_adds_one_unit_in_each_panel_and_fills_what_is_met():
-    fig = plots.unit_by_unit(torch.arange(3.0), torch.tensor([1.0, -2, 2]), [0, 1, 0, 1], title="zigzag")
+    fig = pictures.unit_by_unit(torch.arange(3.0), torch.tensor([1.0, -2, 2]), [0, 1, 0, 1], title="zigzag")
     panels = fig.axes[:3]
     titles = [ax.get_title().replace("\u2212", "-") for ax in panels]
     assert titles == ["+ 1 relu(c)", "- 2 relu(c - 1)", "+ 2 relu(c - 2)"]
@@ -359,14 +360,14 @@ def test_unit_by_unit_adds_one_unit_in_each_panel_and_fills_what_is_met():
 @pytest.mark.parametrize(("starts", "wanted"), [([0, 1, 2], [0, 1]), ([0, 1], [0])])
 def test_unit_by_unit_refuses_what_does_not_pair_up(starts, wanted):
     with pytest.raises(ValueError, match=f"{len(starts)} starts, 2 weights and {len(wanted)} wanted"):
-        plots.unit_by_unit(starts, [1, -2], wanted)
+        pictures.unit_by_unit(starts, [1, -2], wanted)
 
 
 # seed_dots
 
 
 def test_seed_dots_has_a_dot_for_each_seed_and_a_bar_at_the_mean():
-    fig = plots.seed_dots({"ReLU": [0.9, 0.8, 1.0], "straight": [0.7]}, marks={"one switch": 0.83})
+    fig = pictures.seed_dots({"ReLU": [0.9, 0.8, 1.0], "straight": [0.7]}, marks={"one switch": 0.83})
     (ax,) = fig.axes
     assert [row.get_offsets()[:, 0].tolist() for row in ax.collections] == [[0.9, 0.8, 1.0], [0.7]]
     mark, *means = ax.get_lines()
@@ -374,7 +375,43 @@ def test_seed_dots_has_a_dot_for_each_seed_and_a_bar_at_the_mean():
     assert [line.get_xdata()[0] for line in means] == pytest.approx([0.9, 0.7])
     assert words(fig) == ["one switch"] and ax.yaxis_inverted(), "the first row stands on top"
     with pytest.raises(ValueError, match="a row has no score"):
-        plots.seed_dots({"ReLU": []})
+        pictures.seed_dots({"ReLU": []})
+
+
+# reliability
+
+
+def test_reliability_has_a_dot_for_each_bin_with_an_answer():
+    right, sure = torch.tensor([[1.0, 0], [1, 1]]), torch.tensor([[0.95, 1.0], [0.62, 0.66]])
+    fig = pictures.reliability({"old": (right, sure), "new": (right, sure)}, title="how sure")
+    assert [ax.get_title() for ax in fig.axes] == ["old", "new"]
+    _, *dots = fig.axes[0].collections  # the first is the shaded half
+    assert [dot.get_offsets()[0].tolist() for dot in dots] == [
+        pytest.approx([0.64, 1.0]),
+        pytest.approx([0.975, 0.5]),
+    ]
+    assert {"too sure", "too unsure"} <= set(words(fig))
+
+
+@pytest.mark.parametrize("answers", [([1, 0], [0.5]), ([], []), ([1], [1.5]), ([2], [0.5])])
+def test_reliability_refuses_what_is_no_confidence(answers):
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        pictures.reliability({"new": answers})
+
+
+# sure_and_right
+
+
+def test_sure_and_right_joins_the_means_and_names_the_strengths():
+    paths = {"smoothing": [(0, [0.9, 0.92], [0.7, 0.7]), (0.1, [0.8, 0.8], [0.7, 0.72])]}
+    fig = pictures.sure_and_right(paths, best=0.825, title="sure and right")
+    (ax,) = fig.axes
+    path = next(line for line in ax.get_lines() if line.get_label() == "smoothing")
+    assert path.get_xydata().tolist() == [pytest.approx([0.91, 0.7]), pytest.approx([0.8, 0.71])]
+    assert [len(seeds.get_offsets()) for seeds in ax.collections] == [2, 2]
+    assert words(fig) == ["0", "0.1", "as good as the labels allow"]
+    with pytest.raises(ValueError, match="expected one of each for every seed"):
+        pictures.sure_and_right({"smoothing": [(0, [], [])]})
 
 
 # curves
@@ -484,7 +521,7 @@ def test_training_curves_show_loss_accuracy_and_rate():
 
 def test_word_asks_draws_query_keys_scores_shares_values_and_mix():
     keys, values = torch.tensor([[1.0, 0], [1, 1]]), torch.tensor([[1.0, 0], [0, -1]], requires_grad=True)
-    fig = plots.word_asks([1, 1], keys, values, ["Mann", "Ball"], asker="ihn", value_names=["him", "it"])
+    fig = pictures.word_asks([1, 1], keys, values, ["Mann", "Ball"], asker="ihn", value_names=["him", "it"])
     texts = words(fig)
     assert texts[:3] == ["ihn asks", "1", "1"] and {"q·k / √2", "softmax", "him", "it"} <= set(texts)
     mann, ball = texts.index("Mann"), texts.index("Ball")
@@ -506,12 +543,12 @@ def test_word_asks_draws_query_keys_scores_shares_values_and_mix():
 )
 def test_word_asks_refuses_what_does_not_fit(query, keys, values, value_names, message):
     with pytest.raises(ValueError, match=message):
-        plots.word_asks(query, keys, values, ["Mann", "Ball"], value_names=value_names)
+        pictures.word_asks(query, keys, values, ["Mann", "Ball"], value_names=value_names)
     assert plt.get_fignums() == []
 
 
 def test_ring_draws_an_arrow_from_each_place_and_hatches_those_that_look_at_themselves():
-    fig = plots.ring(torch.tensor([3, 0, 2, 2]), title="Q = K")
+    fig = pictures.ring(torch.tensor([3, 0, 2, 2]), title="Q = K")
     circles = [patch for patch in fig.axes[0].patches if isinstance(patch, Circle)]
     arrows = [patch for patch in fig.axes[0].patches if isinstance(patch, FancyArrowPatch)]
     assert words(fig) == ["1", "2", "3", "4"] and fig.axes[0].get_title() == "Q = K"
@@ -520,30 +557,34 @@ def test_ring_draws_an_arrow_from_each_place_and_hatches_those_that_look_at_them
     for arrow, place, target in ((arrows[0], 0, 3), (arrows[1], 1, 0), (arrows[3], 3, 2)):
         np.testing.assert_allclose(arrow._posA_posB, [circles[place].center, circles[target].center])
     with pytest.raises(ValueError, match="targets holds 4, expected places from 0 to 3"):
-        plots.ring([0, 1, 2, 4])
+        pictures.ring([0, 1, 2, 4])
 
 
 def test_matrix_strip_writes_products_out_and_refuses_what_does_not_fit():
     q, k = torch.tensor([[1.0, 0], [0, -1]]), torch.tensor([[1.0, 2], [0, 1]])
     line = [("Q", "(S, dk)", q), "@", ("K", "(dk, S)", k), "=", ("QK", "(S, S)", q @ k)]
-    fig = plots.matrix_strip([line], ["der", "Hund"], title="a product")
+    fig = pictures.matrix_strip([line], ["der", "Hund"], title="a product")
     assert [text for text in words(fig) if text in ("der", "Hund", "@", "=", "Q", "(S, S)")] == [
         "der", "Hund", "Q", "@", "=", "(S, S)"]  # fmt: skip
     assert words(fig).count("-1") == 2 and "QK (S, S): 1 2; 0 -1" in fig.get_label()
-    with pytest.raises(ValueError, match=r"'Q' has shape \(2,\), expected a matrix"):
-        plots.matrix_strip([[("Q", "", q[0])]])
+    with pytest.raises(ValueError, match=r"'Q' has shape \(2,\) and 0 names of columns, expected a matrix"):
+        pictures.matrix_strip([[("Q", "", q[0])]])
+    named = [("Q", "(S, dk)", q), "@", ("K", "(dk, S)", k, ["Mann", "ihn"])]
+    assert {"Mann", "ihn"} <= set(words(pictures.matrix_strip([named])))
+    with pytest.raises(ValueError, match="'K' has shape .* and 1 names of columns"):
+        pictures.matrix_strip([[("K", "(dk, S)", k, ["Mann"])]])
     with pytest.raises(ValueError, match="columns and 3 words, expected at most 14"):
-        plots.matrix_strip([line], ["a", "b", "c"])
+        pictures.matrix_strip([line], ["a", "b", "c"])
 
 
 def test_downhill_draws_the_curve_and_numbers_the_steps():
-    fig = plots.downhill([0, 1, 2], [4, 1, 0], [(0, 4, -4), (1, 1, -2)], xlabel="entry")
+    fig = pictures.downhill([0, 1, 2], [4, 1, 0], [(0, 4, -4), (1, 1, -2)], xlabel="entry")
     curve, *others = fig.axes[0].get_lines()
     assert list(curve.get_ydata()) == [4, 1, 0] and len(others) == 4 and words(fig) == ["0", "1"]
     assert np.diff(others[0].get_ydata()) / np.diff(others[0].get_xdata()) == pytest.approx(-4)
     assert "From 0.00, where it is 4.00 and its slope -4.00, 1 steps go down to 1.00" in fig.get_label()
     with pytest.raises(ValueError, match="2 x, 1 y, 1 steps"):
-        plots.downhill([0, 1], [4], [(0, 4, -4)])
+        pictures.downhill([0, 1], [4], [(0, 4, -4)])
 
 
 # Heads
@@ -552,7 +593,7 @@ LABELLED = torch.tensor([[11, 12, 13, 14], [21, 22, 23, 24]])
 
 
 def test_cut_into_heads_keeps_the_look_of_each_word_wherever_its_numbers_go():
-    fig = plots.cut_into_heads(LABELLED, {"reshape": LABELLED.reshape(2, 2, 2)}, title="Cut")
+    fig = pictures.cut_into_heads(LABELLED, {"reshape": LABELLED.reshape(2, 2, 2)}, title="Cut")
     cells = [patch for patch in fig.axes[0].patches if patch.get_height() == 1]
     texts = [text for text in words(fig) if text.isdigit()]
     assert len(cells) == len(texts) == 16
@@ -574,11 +615,11 @@ def test_cut_into_heads_keeps_the_look_of_each_word_wherever_its_numbers_go():
 )
 def test_cut_into_heads_refuses_other_numbers(numbers, ways, message):
     with pytest.raises(ValueError, match=message):
-        plots.cut_into_heads(torch.tensor(numbers), ways)
+        pictures.cut_into_heads(torch.tensor(numbers), ways)
 
 
 def test_heads_of_word_draws_a_row_for_each_head_and_hatches_the_second_sentence():
-    fig = plots.heads_of_word({"Mann": [[0.9, 0.1], [0.0, 1.0]], "Frau": [[0.5, 0.5], [0.25, 0.75]]}, "ab")
+    fig = pictures.heads_of_word({"Mann": [[0.9, 0.1], [0.0, 1.0]], "Frau": [[0.5, 0.5], [0.25, 0.75]]}, "ab")
     assert [ax.get_ylabel() for ax in fig.axes] == ["head 1", "head 2"]
     heights = [[bar.get_height() for bar in ax.patches] for ax in fig.axes]
     assert heights == [[0.9, 0.1, 0.5, 0.5], [0.0, 1.0, 0.25, 0.75]]
@@ -597,32 +638,152 @@ def test_heads_of_word_draws_a_row_for_each_head_and_hatches_the_second_sentence
 )
 def test_heads_of_word_refuses_what_is_no_weight(looks, message):
     with pytest.raises(ValueError, match=message):
-        plots.heads_of_word(looks, ["x", "y"])
+        pictures.heads_of_word(looks, ["x", "y"])
 
 
 # Hops, and where the norm stands
 
 
 def test_hop_arrows_lead_from_place_to_place_and_fill_the_answer():
-    fig = plots.hop_arrows(torch.tensor([2, 0, 3, 1]))
+    fig = pictures.hop_arrows(torch.tensor([2, 0, 3, 1]))
     assert [ax.get_title()[-1] for ax in fig.axes] == ["1", "3", "0", "2"]
     arrows = [[p for p in ax.patches if isinstance(p, FancyArrowPatch)] for ax in fig.axes]
     ways = [[(a._posA_posB[0][0], a._posA_posB[1][0]) for a in way] for way in arrows]
     assert ways == [[(0, 2), (2, 3)], [(1, 0), (0, 2)], [(2, 3), (3, 1)], [(3, 1), (1, 0)]]
     bold = [text.get_text() for text in fig.axes[0].texts if text.get_weight() == "bold"]
     assert bold == ["1"] and "[1, 3, 0, 2]" in fig.get_label()
-    assert len(plots.hop_arrows([0, 2, 1], hops=1).axes) == 4  # a word that names its own place gets a loop
+    assert len(pictures.hop_arrows([0, 2, 1], hops=1).axes) == 4  # its own place: a loop
     with pytest.raises(ValueError, match="the sentence holds 3, expected places from 0 to 2"):
-        plots.hop_arrows([0, 1, 3])
+        pictures.hop_arrows([0, 1, 3])
 
 
 def test_norm_orders_writes_the_rows_beside_the_parts():
     post = torch.tensor([[1.0, 0], [2, 0], [3, 0], [1, -1]], requires_grad=True)
-    fig = plots.norm_orders(post, [[1, 0], [1, -1], [2, -2], [3, -2]], title="Where?")
+    fig = pictures.norm_orders(post, [[1, 0], [1, -1], [2, -2], [3, -2]], title="Where?")
     texts = [[text.get_text() for text in ax.texts] for ax in fig.axes]
     parts = [[text for text in panel if not text.strip("-").isdigit()] for panel in texts]
     assert parts == [["sub-layer", "+", "norm"], ["norm", "sub-layer", "+"]]
     assert texts[1][:4] == ["1", "0", "1", "-1"]
     assert fig.get_label().startswith("Two block diagrams") and fig._suptitle.get_text() == "Where?"
     with pytest.raises(ValueError, match=r"pre-norm has shape \(1, 2\), expected 4 rows"):
-        plots.norm_orders(post, [[1, 0]])
+        pictures.norm_orders(post, [[1, 0]])
+
+
+# What the answers of a decoder notice
+
+HIDDEN = torch.ones(2, 3).tril()  # answers notice what stands before their labels
+
+
+def test_there_and_back_writes_values_and_gradients_and_draws_both_ways():
+    nodes = {"w": (0, 0, [3.0, -1.0], [3.0, 6.0]), "y": (1, 0, 1.5, 3.0)}
+    fig = pictures.there_and_back(nodes, [("w", "y", "x")])
+    assert words(fig) == ["× x", "w: 3, -1", "grad: 3, 6", "y: 1.5", "grad: 3"]
+    assert sum(type(patch).__name__ == "FancyArrowPatch" for patch in fig.axes[0].patches) == 2
+    with pytest.raises(ValueError, match="an edge from 'y' to 'w'"):
+        pictures.there_and_back(nodes, [("y", "w", "x")])
+
+
+def test_places_see_hatches_the_label_and_what_stands_behind_it():
+    fig = pictures.places_see({"both": HIDDEN, "mask only": torch.tensor([[0, 1, 0], [0, 1, 1]])}, "s10")
+    for ax, late, noticed in zip(fig.axes, (0, 2), ("ss1", "110"), strict=True):
+        assert sum(patch.get_hatch() is not None for patch in ax.patches) == late
+        assert sum(patch.get_linewidth() > 3 for patch in ax.patches) == 2, "a box for each label"
+        inside = [text.get_text() for text in ax.texts if text.get_path_effects()]
+        assert "".join(inside) == noticed
+    assert words(fig).count("must say 0") == 2
+    assert [ax.get_title() for ax in fig.axes] == ["both", "mask only"]
+    assert fig.get_label().endswith("mask only: answers [1, 2] notice their own label or a later word.")
+    assert min(text.get_fontsize() for ax in fig.axes for text in ax.texts) >= 13
+
+
+@pytest.mark.parametrize("panels", [{}, {"square": HIDDEN[:, :2]}, dict.fromkeys("abcde", HIDDEN)])
+def test_places_see_refuses_other_shapes(panels):
+    with pytest.raises(ValueError, match=r"for 3 words, expected one to four of \(2, 3\)"):
+        pictures.places_see(panels, "s10")
+
+
+# Who looks at whom, and where queries, keys and values come from
+
+
+def test_who_sees_whom_draws_a_dot_for_each_yes():
+    table = torch.ones(2, 2).tril().bool()
+    fig = pictures.who_sees_whom({"causal": (table, ["the", "dog"], ["the", "dog"])}, title="Masks")
+    dots = [(line.get_xdata()[0], line.get_ydata()[0]) for line in fig.axes[0].lines]
+    assert dots == [(0, 0), (0, 1), (1, 1)]  # (column, row)
+    assert fig.axes[0].get_xlabel() == "causal" and "the: the; dog: the dog" in fig.get_label()
+    fig = pictures.who_sees_whom({"none": (torch.zeros(1, 2), ["the"], ["der", "Hund"])})
+    assert not fig.axes[0].lines and "the: nobody" in fig.get_label()
+    with pytest.raises(ValueError, match=r"'causal' has shape \(2, 2\), expected \(1, 2\)"):
+        pictures.who_sees_whom({"causal": (table, ["the"], ["the", "dog"])})
+
+
+def test_where_from_writes_each_block_of_numbers():
+    x, memory, weights = torch.tensor([[1.0, 0]]), torch.eye(3)[:, :2], [[0.25, 0.75, 0.0]]
+    asking, answering = ("target", ["dog"], x), ("memory", ["der", "Hund", "bellt"], memory)
+    fig = pictures.where_from(asking, answering, 6 * x, memory, memory, weights, [[3, 4]], title="Who asks?")
+    texts = [text.get_text() for text in fig.axes[0].texts]
+    for text in ("queries", "keys", "values", "weights", "output", "W_Q", "(T, S)", "0.75", "6", "4"):
+        assert text in texts, text
+    assert texts.count("Hund") == 2 and "dog at Hund" in fig.get_label()
+    with pytest.raises(ValueError, match="weights"):
+        pictures.where_from(asking, answering, x, memory, memory, [[0.5, 0.5]], [[3, 4]])
+
+
+# From ids to logits
+
+
+def on_its_way(b=2, s=3, t=4, d=5, v=6):
+    ids = torch.arange(b * s).reshape(b, s) % v, torch.arange(b * t).reshape(b, t) % v
+    logits = torch.nn.functional.one_hot(ids[1], v).float()
+    return [ids[0], torch.randn(b, s, d), torch.randn(b, s, d)], [ids[1], *torch.randn(2, b, t, d), logits]
+
+
+def test_ids_to_logits_writes_words_ids_and_shapes_and_names_the_largest_logits():
+    fig = pictures.ids_to_logits(*on_its_way(), list("abcdef"), title="The way")
+    texts = words(fig)
+    assert texts[:3] == ["a", "b", "c"] and texts[-4:] == ["a", "b", "c", "d"]
+    for shape in ("(B, S)\n(2, 3)", "(B, S, D)\n(2, 3, 5)", "(B, T, D)\n(2, 4, 5)", "(B, T, V)\n(2, 4, 6)"):
+        assert shape in texts
+    assert len(fig.axes[0].images) == 2 * 5, "a sheet for each sentence of the five tensors of numbers"
+    assert all(-low == high for low, high in (image.get_clim() for image in fig.axes[0].images))
+    assert min(text.get_fontsize() for text in fig.axes[0].texts) >= 13 and fig.get_figwidth() <= 10
+    assert "logits (2, 4, 6). Largest logits: a b c d." in fig.get_label()
+
+
+def test_ids_to_logits_refuses_shapes_that_do_not_follow():
+    source, target = on_its_way()
+    for wrong in ([source[:2], target], [source, [*target[:3], target[3][:, 1:]]]):
+        with pytest.raises(ValueError, match=r"with 6 words, expected \(B, S\), \(B, S, D\)"):
+            pictures.ids_to_logits(*wrong, list("abcdef"))
+    assert plt.get_fignums() == []
+
+
+def test_race_has_a_dot_and_a_range_for_each_system_in_each_table():
+    table = {
+        "PyTorch": {"ratio": 1.0, "from": 1.0, "to": 1.0},
+        "ours": {"ratio": 1.4, "from": 1.2, "to": 1.5},
+    }
+    fig = pictures.race({"short": table, "long": table})
+    for ax in fig.axes:
+        dots = [line for line in ax.get_lines() if line.get_marker() == "o"]
+        assert [float(line.get_xdata()[0]) for line in dots] == [1.0, 1.4]
+        assert [1.2, 1.5] in [list(line.get_xdata()) for line in ax.get_lines()]
+    with pytest.raises(ValueError, match="'long' has the systems"):
+        pictures.race({"short": table, "long": {"ours": table["ours"]}})
+    with pytest.raises(ValueError, match="tables holds no systems"):
+        pictures.race({})
+
+
+def test_log_dots_gives_each_label_a_lane_and_puts_zero_at_the_left_edge():
+    rows = {"a": {"logits": [1e-15, 1], "gradients": [0.0]}, "b": {"logits": [1e-3], "gradients": [1e-2]}}
+    fig = pictures.log_dots({"new": rows, "old": rows}, line=1e-5, xlabel="difference")
+    dots = [dot.get_offsets().tolist() for dot in fig.axes[0].collections]
+    wanted = [[[1e-15, -0.15], [1, -0.15]], [[1e-16, 0.15]], [[1e-3, 0.85]], [[1e-2, 1.15]]]
+    for found, places in zip(dots, wanted, strict=True):
+        np.testing.assert_allclose(found, places)
+    assert [ax.get_title() for ax in fig.axes] == ["new", "old"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["logits", "gradients"]
+    with pytest.raises(ValueError, match="expected the same rows in each"):
+        pictures.log_dots({"new": rows, "old": {"a": {"logits": [1]}}})
+    with pytest.raises(ValueError, match="one at least"):
+        pictures.log_dots({})

@@ -74,4 +74,42 @@ MEMORY = {
 }
 
 
-BOARDS = {"memory": Board(MEMORY, sentences_right)}
+# Two ways to hand over more numbers than one vector has: more vectors, or a longer one.
+def means_of_parts(memory, n):
+    """Cut the memory into n stretches and put the mean of its stretch in the place of each word."""
+    parts = memory.tensor_split(n, dim=1)
+    return torch.cat([mean_of_it(part) for part in parts], dim=1)  # (B, S, D)
+
+
+def two_means(memory):
+    return means_of_parts(memory, 2)
+
+
+def four_means(memory):
+    return means_of_parts(memory, 4)
+
+
+VECTORS = {
+    "one mean of 128": (mean_of_it, 128),
+    "two means of 64": (two_means, 64),
+    "four means of 64": (four_means, 64),
+    "all of it, 128 wide": (all_of_it, 128),
+}
+
+
+def eight_backwards(row, seed):
+    """The share of whole sentences of 8 symbols that are written backwards: what to keep, and the width."""
+    keep, width = row
+
+    def make():
+        model = small_transformer(n_layers=1, d_model=width, d_ff=4 * width)
+        model.encoder = KeepOf(model.encoder, keep)
+        return model
+
+    task = SEQUENCE_TASKS["reverse"]
+    model = train_sequences(task, make, seed=seed, lengths=(8,))
+    batch = sequence_batch(task, 500, torch.Generator().manual_seed(-1), length=8, held_out=True)
+    return {"reverse 8": free_running(model, batch)}
+
+
+BOARDS = {"memory": Board(MEMORY, sentences_right), "vectors": Board(VECTORS, eight_backwards)}

@@ -123,6 +123,9 @@ REACH = {
 }
 
 
+LENGTHS = ("sinusoids", "beside, 48 + 16", "added, 16 columns", "beside, 56 + 8", "added, 8 columns")
+
+
 def reach(make_positions, seed):
     """Reverse after 100 steps; and the symbol before, 400 steps on 16 places, at each place of 24."""
 
@@ -142,6 +145,29 @@ def reach(make_positions, seed):
     with eval_mode(model):
         right = (model(x).argmax(dim=-1) == y).float().mean(dim=0)  # (S,)
     return scores | {f"place {place}": score for place, score in enumerate(right.tolist())}
+
+
+def lengths(make_positions, seed):
+    """The symbol before, trained as in `reach`: old and new places, in short sentences and in long ones."""
+    torch.manual_seed(seed)
+    model = SymbolModel(nn.Sequential(make_positions(), EncoderLayer(D, H, F, 0.0)))
+    generator, right = torch.Generator().manual_seed(seed), {}
+
+    def learn_from(step):
+        x, y = BEFORE.draw(128, generator, length=16)
+        return label_loss(model(x), y)
+
+    fit(model, learn_from)
+    for n in (16, 17, 24):
+        x, y = BEFORE.draw(1000, torch.Generator().manual_seed(-1), length=n, held_out=True)
+        with eval_mode(model):
+            right[n] = (model(x).argmax(dim=-1) == y).float().mean(dim=0)  # (S,)
+    return {
+        "old places, 16 words": right[16].mean().item(),
+        "place 16, 17 words": right[17][16].item(),
+        "old places, 24 words": right[24][:16].mean().item(),
+        "new places, 24 words": right[24][16:].mean().item(),
+    }
 
 
 # Ways to turn a number into a vector, on a noisy sine and on symbols written as numbers.
@@ -216,5 +242,6 @@ INPUTS = {
 BOARDS = {
     "positions": Board(POSITIONS, with_positions),
     "reach": Board(REACH, reach),
+    "lengths": Board({row: REACH[row] for row in LENGTHS}, lengths),
     "inputs": Board(INPUTS, inputs),
 }

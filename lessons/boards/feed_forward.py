@@ -77,8 +77,30 @@ def odd_again(row, seed):
     return measure_tasks(make_body, seed, tasks=("odd",), steps=steps)
 
 
+class Times8(nn.Module):
+    """Makes the numbers larger, as a layer norm does, but bends nothing."""
+
+    def forward(self, x):
+        return 8 * x
+
+
+# Is it the scale, or the norm? Row: (what stands before the layers, function), 256 units, 400 steps.
+BENDS_SCALED = {
+    "norm, no function": (lambda: nn.LayerNorm(D), nn.Identity),
+    "times 8, no function": (Times8, nn.Identity),
+    **{f"times 8, {name}": (Times8, FUNCTIONS[name]) for name in AGAIN_WITH},
+}
+
+
+def odd_scaled(row, seed):
+    """The score on *odd* of eight heads, what makes their numbers larger, and two layers."""
+    before, function = row
+    return measure_tasks(lambda: after_heads(before(), bend(function, F)), seed, tasks=("odd",))
+
+
 BOARDS = {
     "between": Board(BETWEEN, count_and_odd, tuple(range(6))),
     "bends": Board(BENDS, odd_after_heads),
     "bends_again": Board(BENDS_AGAIN, odd_again),
+    "bends_scaled": Board(BENDS_SCALED, odd_scaled),
 }

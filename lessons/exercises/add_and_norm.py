@@ -28,42 +28,46 @@ def norm_on_paper(answer):
 
 
 @exercise
-def my_layer_norm(answer):
-    """equal to PyTorch's, on wide rows, narrow rows and very small ones."""
-    x = (torch.arange(24, dtype=torch.float64) * 7 % 11).reshape(2, 3, 4)
+def my_rms_norm(answer):
+    """equal to PyTorch's, on rows of size 1 and on very small ones."""
+    x = (torch.arange(24, dtype=torch.float64) * 7 % 11).reshape(2, 3, 4) + 1
     kept = x.clone()
     result = answer(x)
     if message := unusable(result):
         return message
     if not torch.equal(x, kept):
-        return "it changes x itself: write x - ..., not x -= ..."
+        return "it changes x itself: write x / ..., not x /= ..."
     if result.shape != x.shape:
         return f"the shape must stay (2, 3, 4); yours is {tuple(result.shape)}: keepdim=True keeps it."
-    centred = x - x.mean(dim=-1, keepdim=True)
+
+    def over(dim):
+        return x / (x**2).mean(dim=dim, keepdim=True).sqrt()
+
+    centred, squares = x - x.mean(dim=-1, keepdim=True), (x**2).sum(dim=-1, keepdim=True)
     likely = {
-        "the mean of each word should be 0: subtract it.": x / x.std(dim=-1, keepdim=True, correction=0),
-        "you subtracted the mean only: divide by the deviation as well.": centred,
-        "you divided by the variance: divide by its root.": centred
-        / x.var(dim=-1, keepdim=True, correction=0),
-        "your variance is the unbiased one: divide the squares by D, not by D - 1.": (
-            centred / x.std(dim=-1, keepdim=True)
+        "this is layer normalisation: here no mean is subtracted.": nn.functional.layer_norm(x, (4,)),
+        "you divided by the standard deviation: square the numbers themselves, not their differences.": (
+            x / x.std(dim=-1, keepdim=True, correction=0)
         ),
-        "you normalised over the words: each word by itself, over dim=-1.": (
-            (x - x.mean(dim=-2, keepdim=True)) / x.std(dim=-2, keepdim=True, correction=0)
+        "you subtracted the mean: here it stays.": centred / (squares / 4).sqrt(),
+        "you divided by the mean of the squares: divide by its root.": x / (squares / 4),
+        "you divided by the sum of the squares: divide by the root of their mean.": x / squares,
+        "you divided by the root of the sum: take the mean of the squares.": x / squares.sqrt(),
+        "you divided by the mean of the sizes: square first, then mean, then root.": (
+            x / x.abs().mean(dim=-1, keepdim=True)
         ),
-        "you normalised the whole tensor at once: each word by itself, over dim=-1.": (
-            (x - x.mean()) / x.std(correction=0)
-        ),
+        "you normalised over the words: each word by itself, over dim=-1.": over(-2),
+        "you normalised the whole tensor at once: each word by itself, over dim=-1.": over((0, 1, 2)),
     }
     if message := likely_mistake(result, likely, 1e-3):
         return message
-    if not answer(torch.ones(1, 4)).isfinite().all():
-        return "a row of equal numbers gives 0 / 0: add eps to the variance."
-    if not same(result, nn.functional.layer_norm(x, (4,)), 1e-3):
-        return "for rows of size 1 it should equal nn.LayerNorm."
-    if not same(answer(x / 1000), nn.functional.layer_norm(x / 1000, (4,)), 1e-5):
+    if not answer(torch.zeros(1, 4)).isfinite().all():
+        return "a row of zeros gives 0 / 0: add eps to the mean of the squares."
+    if not same(result, nn.functional.rms_norm(x, (4,), eps=1e-5), 1e-3):
+        return "for rows of size 1 it should equal nn.RMSNorm."
+    if not same(answer(x / 1000), nn.functional.rms_norm(x / 1000, (4,), eps=1e-5), 1e-5):
         return "right for rows of size 1, wrong for rows of size 0.001: is your eps inside the root?"
-    if not same(answer(x, 0.5), nn.functional.layer_norm(x, (4,), eps=0.5), 1e-5):
+    if not same(answer(x, 0.5), nn.functional.rms_norm(x, (4,), eps=0.5), 1e-5):
         return "another eps must change the result: use the argument."
 
 

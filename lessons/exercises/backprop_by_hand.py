@@ -37,32 +37,6 @@ def gradient_on_paper(answer):
 
 
 @exercise
-def gradient_shapes(answer):
-    """a gradient has the shape of what it belongs to."""
-    if any(np.ndim(shape) == 0 for shape in answer):
-        return "a shape is a tuple: a single number in it is written (7,), with a comma."
-    if len(answer) != 3:
-        return f"three shapes, of weight, bias and input; yours are {len(answer)}."
-    weight, bias, x = (tuple(shape) for shape in answer)
-    if weight == (512, 64):
-        return "weight is (d_out, d_in) in this notebook, and its gradient is no other way round."
-    if weight == (8, 64, 512):
-        return "there is one weight for the whole batch: the sentences are summed up."
-    if bias in {(8, 5, 64), (5, 64), (8, 64)}:
-        return "there is one bias for all words: sum over every axis but the last."
-    if bias in {(512,), (64, 1), (1, 64), ()}:
-        return "the bias is a row of as many numbers as the output has."
-    if x == (64, 512) and weight == (8, 5, 512):
-        return "weight and input are swapped: the order is weight, bias, input."
-    if x == (40, 512):
-        return "the rows are put below each other inside only: the input itself is a batch of sentences."
-    if x == (8, 5, 64):
-        return "this is the shape of the output: the third one belongs to the input."
-    if (weight, bias, x) != ((64, 512), (64,), (8, 5, 512)):
-        return "a gradient has the shape of what it belongs to: of the weight, of the bias, of the input."
-
-
-@exercise
 def tanh_backward(answer):
     """1 - tanh(x) ** 2, times the gradient that comes in."""
     x, grad = np.array([[0.0, 0.5, -2.0]]), np.array([[1.0, -3.0, 0.25]])

@@ -7,41 +7,20 @@ from lessons.exercises import exercise, likely_mistake, same, unusable
 
 @exercise
 def fields_allowed(answer):
-    """rows of 1, 2 and 3, and the row of the padding has 3 as well: its own column is hidden."""
+    """rows of 1, 2, 2 and 2: both columns of the padding are hidden, and its rows stay."""
     likely = {
-        "this is the causal mask alone: the column of the padding is hidden too.": 10,
-        "this is the padding mask alone: a query may not look at later keys.": 12,
-        "you hid the row of the padding as a query: keys are masked, queries are not.": 6,
-        "these are the fields that are False.": 7,
+        "this is the causal mask alone: the columns of the padding are hidden too.": 10,
+        "this is the padding mask alone: a query may not look at later keys.": 8,
+        "you hid the rows of the padding as queries: keys are masked, queries are not.": 3,
+        "these are the fields that are False.": 9,
         "this is the whole table, without any mask.": 16,
-        "count the fields, do not average them.": 2.25,
+        "count the fields, do not average them.": 1.75,
     }
     if isinstance(answer, list | tuple):
         return "these are the rows: add them up."
-    if answer != 9:
+    if answer != 7:
         return likely_mistake(answer, likely) or (
-            "go row by row: how many of the keys 1, 7, 8 stand at the row's place or before it?"
-        )
-
-
-@exercise
-def cross_weights_shape(answer):
-    """one table for each sentence and head, a row for each target word, a column for each source word."""
-    answer = tuple(answer)
-    likely = {
-        "the other way round: the target asks, so its words are the rows.": (2, 8, 7, 5),
-        "this is the decoder's self-attention: the keys come from the source.": (2, 8, 5, 5),
-        "this is the encoder's self-attention: the queries come from the target.": (2, 8, 7, 7),
-        "this is what the heads answer, the sums of values: the weights come before.": (2, 8, 5, 64),
-        "the sentences stand before the heads: (B, H, queries, keys).": (8, 2, 5, 7),
-        "each of the 8 heads has weights of its own.": (2, 5, 7),
-        "the heads stand before the words: (B, H, queries, keys).": (2, 5, 8, 7),
-        "each of the 2 sentences has weights of its own.": (8, 5, 7),
-        "this is one head of one sentence.": (5, 7),
-    }
-    if answer != (2, 8, 5, 7):
-        return likely_mistake(answer, likely) or (
-            "sentences, heads, queries, keys: who asks, and who is looked at?"
+            "go row by row: how many of the keys 1 and 7 stand at the row's place or before it?"
         )
 
 
@@ -77,52 +56,41 @@ def window_mask(answer):
 
 
 @exercise
-def my_decoder_layer(answer):
-    """self-attention under its mask, the memory under the other, feed-forward, and each is added."""
-    x, memory = torch.tensor([[1.0, 2.0], [0.0, 3.0], [5.0, 1.0]]), torch.tensor([[1.0, -1.0], [2.0, 4.0]])
-    mask, memory_mask = torch.ones(3, 3).tril().bool(), torch.tensor([[True, False]])
-    calls = []
-
-    def part(name, mixed):
-        def run(query, key=None, value=None, mask=None):
-            calls.append((name, query.clone(), key, value, mask))
-            return mixed(query) if query.shape == x.shape else torch.zeros_like(x)
-
-        return run
-
-    kept = x.clone()
-    result = answer(
-        part("self-attention", lambda y: 2 * y + 1), part("cross-attention", lambda y: y.flip(-1)),
-        part("feed-forward", lambda y: y * y), x, memory, mask, memory_mask,
-    )  # fmt: skip
-    if message := unusable(result):
-        return message
-    if not torch.equal(x, kept):
-        return "it changes x itself: write x = x + ..., not x += ..."
-    names = [name for name, *_ in calls]
-    if names != ["self-attention", "cross-attention", "feed-forward"]:
-        return f"the order is self-attention, cross-attention, feed-forward, each once; yours is {names}."
-    (_, query, key, value, own), (_, asks, key_2, value_2, other), _ = calls
-    if any(given is None or not torch.equal(given, x) for given in (query, key, value)):
-        return "in self-attention the target's words are query, key and value."
-    if own is not mask:
-        return "self-attention gets mask, the causal one."
-    if asks.shape == memory.shape and torch.equal(asks, memory):
-        return "in cross-attention the target asks: the query comes from x, not from the memory."
-    if any(given is None or not torch.equal(given, memory) for given in (key_2, value_2)):
-        return "in cross-attention keys and values both come from the memory."
-    if other is not memory_mask:
-        return "cross-attention gets memory_mask: the causal mask would hide source words."
-    first = x + (2 * x + 1)
-    second = first + first.flip(-1)
-    if torch.equal(asks, x):
-        return "cross-attention gets the words as self-attention has left them, not the first ones."
-    if torch.equal(asks, 2 * x + 1):
-        return "the residual connection round self-attention is missing."
-    if torch.equal(result, second * second) or torch.equal(calls[2][1], first.flip(-1)):
-        return "a residual connection is missing: each sub-layer adds its result to its input."
-    if not torch.equal(result, second + second * second):
-        return "each sub-layer gets the words of the one before and adds its result to them."
+def masked_attention_fixed(answer):
+    """hidden before the softmax: no output reads a later word, and the weights of each row sum to 1."""
+    words = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    masks = [triangle(4), torch.tensor([True, True, True, False]).expand(4, 4)]
+    for mask in masks:
+        result = answer(words.clone(), mask.clone())
+        if message := unusable(result):
+            return message
+        if result.shape != words.shape:
+            return f"the shape is {tuple(result.shape)}, not {tuple(words.shape)}."
+        scores = words @ words.T / 3**0.5
+        low = torch.finfo(scores.dtype).min
+        weights = scores.masked_fill(~mask, low).softmax(dim=-1)
+        likely = {
+            "the softmax has divided by the scores of all words, later ones too: change the last word, and "
+            "the first output moves. Hide the scores before it.": (scores.softmax(dim=-1) * mask) @ words,
+            "a score of 0 is not hidden, its share is exp(0) before the softmax divides: put a very low "
+            "number there.": (scores * mask).softmax(dim=-1) @ words,
+            "there is no mask left: everybody sees everybody.": scores.softmax(dim=-1) @ words,
+            "the mask is turned round: True means may attend.": scores.masked_fill(mask, low).softmax(dim=-1)
+            @ words,
+            "the softmax runs over the queries: a row must sum to 1, dim=-1.": scores.masked_fill(
+                ~mask, low
+            ).softmax(dim=0)
+            @ words,
+            "divide the scores by the root of d_k, as before.": (words @ words.T)
+            .masked_fill(~mask, low)
+            .softmax(dim=-1)
+            @ words,
+            "this is the weights alone: multiply by words.": weights[:, : words.shape[1]],
+        }
+        if not same(result, weights @ words, atol=1e-5):
+            return likely_mistake(result, likely, atol=1e-5) or (
+                "each row should share the whole weight among the words that its mask allows."
+            )
 
 
 def attention(mask, after_softmax=False):

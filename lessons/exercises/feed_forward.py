@@ -23,32 +23,30 @@ def tent_by_hand(answer):
 
 
 @exercise
-def word_by_word(answer):
-    """for one sentence, and for a batch."""
+def weights_of_bends(answer):
+    """each unit changes the slope where it comes on, and whatever numbers are wanted, the sum meets them."""
     torch.manual_seed(0)
-    W_1, b_1, W_2, b_2 = torch.randn(4, 6), torch.randn(6), torch.randn(6, 4), torch.randn(4)
-    for shape in [(3, 4), (2, 3, 4)]:
-        x = torch.randn(shape)
-        result = answer(*(t.clone() for t in (x, W_1, b_1, W_2, b_2)))
+    tables = [
+        torch.tensor([0.0, 1, 0, 1, 0, 1]),
+        torch.cat([torch.zeros(1), torch.randn(4)]),
+        torch.tensor([0.0, 3]),
+    ]
+    for wanted in tables:
+        result = answer(wanted.clone())
         if message := unusable(result):
             return message
-        hidden = x @ W_1 + b_1
+        slopes = wanted.diff()  # (n,)
+        right = slopes.diff(prepend=torch.zeros(1))  # (n,)
         likely = {
-            "there is no function between the two layers.": hidden @ W_2 + b_2,
-            "the ReLU stands between the layers only: the result may be negative.": (
-                (hidden.relu() @ W_2 + b_2).relu()
-            ),
-            "the ReLU stands between the two layers, not behind the second.": (hidden @ W_2 + b_2).relu(),
-            "the first bias is missing.": (x @ W_1).relu() @ W_2 + b_2,
-            "the first bias belongs inside the ReLU.": ((x @ W_1).relu() + b_1) @ W_2 + b_2,
-            "the second bias is missing.": hidden.relu() @ W_2,
+            "these are the slopes; a unit that is on stays on, so each weighs a change of slope.": slopes,
+            "the unit `relu(c)` is missing: it sets the first slope.": slopes.diff(),
+            "the sign: where the line must come down, the slope falls and the weight is negative.": -right,
+            "these are the wanted numbers themselves, and the units before add to each of them.": wanted[1:],
         }
-        right = hidden.relu() @ W_2 + b_2
-        if result.shape != right.shape:
-            return f"words of shape {shape} give outputs of the same shape; yours is {tuple(result.shape)}."
         if not same(result, right, 1e-4):
             return likely_mistake(result, likely, 1e-4) or (
-                "first x W_1 + b_1, then the ReLU, then W_2 and b_2 (equation 2)."
+                f"{len(wanted)} wanted numbers take {len(right)} weights, the first slope and then each "
+                f"change of slope; yours has the shape {tuple(result.shape)}."
             )
 
 

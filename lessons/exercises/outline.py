@@ -45,7 +45,7 @@ def outline_parameters(answer):
 
 @exercise
 def six_layers(answer):
-    """six layers, each with parameters of its own, and PyTorch finds them all."""
+    """six layers that PyTorch finds, each its own; the count was 0 at first, then that of one layer."""
     layers = answer(8)
     if isinstance(layers, list | tuple):
         return "PyTorch finds no parameters in a plain list: put the layers into nn.ModuleList."

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from helpers.model import Transformer, causal_mask, padding_mask
 from lessons.exercises import exercise, likely_mistake, same, unusable
 
 
@@ -56,98 +57,77 @@ def masks_from_pytorch(answer):
         return "right for a causal mask only: read tgt_mask, it may block other places."
 
 
-@exercise
-def value_of_head(answer):
-    """value is the last third, and head h has the h-th share of its rows."""
-    for n_heads, d_model in ((4, 8), (2, 6), (1, 3)):
-        d_k = d_model // n_heads
-        weight = torch.arange(3.0 * d_model * d_model).reshape(3 * d_model, d_model)
-        for head in range(n_heads):
-            result = answer(weight.clone(), n_heads, head)
-            if message := unusable(result):
-                return message
-            query, key, value = weight.chunk(3)
-            pieces = weight.chunk(n_heads)[head].chunk(3)  # not a share of value: of all three together
-            if tuple(result.shape) != (d_k, d_model):
-                also = " Heads are rows here, not columns." if tuple(result.shape) == (d_model, d_k) else ""
-                return f"the shape is {tuple(result.shape)}, expected (dk, D) = ({d_k}, {d_model}).{also}"
-            mine = slice(head * d_k, (head + 1) * d_k)
-            likely = {
-                "first the thirds, then the heads: the query rows of all heads come first.": pieces[2],
-                "a head has dk rows of the matrix, not columns.": value[:, mine].T,
-                "this is the query matrix: value comes last of the three.": query[mine],
-                "this is the key matrix: value comes last of the three.": key[mine],
-                "the rows of a head stand together: head 0 has the first dk of them.": value[head::n_heads],
-                "this is another head: count them from 0.": value[(head - 1) % n_heads * d_k :][:d_k],
-            }
-            if not same(result, value[mine]):
-                return likely_mistake(result, likely) or (
-                    "take the last third of the rows, and of these the share of the head."
-                )
-
-
-class Words(nn.Module):
-    """An embedding and an output layer for 7 words of 4 numbers, not tied."""
-
-    def __init__(self):
-        super().__init__()
+def batch_for_decoding():
+    """A model whose weights all matter, a source and a target with padding, and the right logits."""
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        self.embedding, self.output = nn.Embedding(7, 4), nn.Linear(4, 7, bias=False)
+        model = Transformer(20, 20, 16, 4, 32, 2, dropout=0.0)
+        for parameter in model.parameters():
+            nn.init.normal_(parameter, std=0.4)
+    src = torch.tensor([[3, 4, 5, 6, 7, 0, 0, 0], [8, 9, 10, 11, 0, 0, 0, 0]])  # (B, S)
+    tgt = torch.tensor([[1, 12, 13, 14, 12, 15], [1, 16, 17, 18, 19, 0]])  # (B, T)
+    with torch.no_grad():
+        return model, src, tgt, model(src, tgt)
 
 
 @exercise
-def tie_weights(answer):
-    """both names hold the same parameter, so a change of one is a change of the other."""
-    model = Words()
-    table, scores = model.embedding.weight.detach().clone(), model.output.weight.detach().clone()
-    tied = answer(model)
-    if not isinstance(tied, nn.Module) or not hasattr(tied, "output") or not hasattr(tied, "embedding"):
-        return f"it returns a {type(tied).__name__}: return the model."
-    if not isinstance(tied.output, nn.Linear):
-        return "the output layer must stay a linear layer: tie its weight, not the whole module."
-    if not isinstance(tied.embedding, nn.Embedding):
-        return "the embedding must stay an embedding: tie its weight, not the whole module."
-    first, second = tied.embedding.weight, tied.output.weight
-    if first.shape != table.shape or second.shape != table.shape:
-        return f"the shapes are now {tuple(first.shape)} and {tuple(second.shape)}: both stay (n_vocab, D)."
-    if torch.equal(first, scores):
-        return "the values of the embedding are lost: assign its weight to the output layer, not back."
-    if not torch.equal(first, table):
-        return "the values of the embedding changed: both should use them as they are."
-    if not torch.equal(second, table):
-        return "the output layer still has values of its own."
-    if len(list(tied.parameters())) == 2:
-        return "equal, but two parameters: training moves them apart. Assign the parameter, do not copy it."
-    tied.output(tied.embedding(torch.tensor([1, 2]))).square().sum().backward()
-    if first is not second or first.grad is None:
-        return "training must reach the shared parameter: assign weight itself, without detach or data."
+def decode_fixed(answer):
+    """a key of zeros still gets a score and its share of the softmax, and only a mask takes that away."""
+    model, src, tgt, right = batch_for_decoding()
+    real = tgt != 0  # (B, T)
+    with torch.no_grad():
+        memory = model.encode(src)  # (B, S, D)
+        result = answer(model, tgt.clone(), memory.clone(), src.clone())
+        if message := unusable(result):
+            return message
+        if result.shape != right.shape:
+            return f"the shape is {tuple(result.shape)}, expected that of the logits, {tuple(right.shape)}."
+        x, causal = model.embed(tgt, model.tgt_embedding), causal_mask(6)
+        mask, over_memory = causal & padding_mask(tgt, 0), padding_mask(src, 0)
+        zeros = memory * (src != 0).unsqueeze(-1)
+        likely = {
+            "padding still counts: a key of zeros gets a score too, and its share.": (zeros, mask),
+            "padding counts in full: the mask of the source is the decoder's last argument.": (memory, mask),
+            "the mask of the source is turned round: True means may attend.": (memory, mask, ~over_memory),
+            "the decoder now sees what comes next: keep the causal mask.": (
+                memory,
+                padding_mask(tgt, 0),
+                over_memory,
+            ),
+        }
+        likely = {key: model.output(model.decoder(x, *wrong))[real] for key, wrong in likely.items()}
+    if not same(result[real], right[real], atol=1e-4):
+        return likely_mistake(result[real], likely, atol=1e-4) or (
+            "real words get other logits than with a mask over the padding of the memory."
+        )
+
+
+SIZES = ((1000, 64, 128, 2), (50, 8, 8, 1), (37_000, 512, 2048, 6))  # vocabulary, D, F, layers
 
 
 @exercise
-def which_check_fails(answer):
-    """padding gets into the mean, the sum reads the future, and unused positions do not matter."""
-    if isinstance(answer, dict):
-        answer = [answer[name] for name in sorted(answer, key=str)]
-    if isinstance(answer, str):
-        answer = answer.replace(",", " ").split()
-    if isinstance(answer, set | frozenset):
-        return "a list, in the order A, B, C: a set has no order."
-    if not isinstance(answer, list | tuple):
-        return "a list of three names, for A, B and C."
-    answer = [str(name).strip().lower().removeprefix("assert_") for name in answer]
-    short = {"padding_invariant": "padding", "source_matters": "source", "positions_matter": "positions",
-             "position": "positions"}  # fmt: skip
-    answer = [short.get(name, name) for name in answer]
-    known = {"causal", "padding", "source", "positions"}
-    if unknown := [name for name in answer if name not in known]:
-        return f"{unknown[0]!r} is no check: choose from causal, padding, source and positions."
-    if len(answer) != 3:
-        return "three names, one for each model."
-    hints = (
-        ("padding", "LeakA: over which places does the mean run? The mask in decode comes too late."),
-        ("causal", "LeakB: the sum runs over all words of the target. Which of them may word 0 not see?"),
-        ("positions", "LeakC: what happens to the result of self.positions?"),
-    )
-    for given, (right, hint) in zip(answer, hints, strict=True):
-        if given != right:
-            return hint
+def count_parameters(answer):
+    """one table, three attentions, two feed-forward parts and five norms in each pair of layers."""
+    for n_vocab, d, f, n in SIZES:
+        attention, feed_forward, norm = 4 * (d * d + d), 2 * d * f + f + d, 2 * d
+        right = n_vocab * d + n * (3 * attention + 2 * feed_forward + 5 * norm)
+        likely = {
+            "a decoder layer has a second attention, over the memory.": right - n * attention,
+            "the feed-forward part of the decoder is missing.": right - n * feed_forward,
+            "tied, the three tables are one.": right + 2 * n_vocab * d,
+            "the table of words is missing.": right - n_vocab * d,
+            "the norms are missing: each holds a factor and a summand for each of the D numbers.": right
+            - n * 5 * norm,
+            "a norm holds two numbers for each of the D, a factor and a summand.": right - n * 5 * d,
+            "a decoder layer has three norms.": right - n * norm,
+            "the biases of the attentions are missing.": right - n * 12 * d,
+            "the biases of the feed-forward parts are missing.": right - n * 2 * (f + d),
+            "the output layer has no bias.": right + n_vocab,
+            "there is no further norm at the end of a tower.": right + 2 * norm,
+        }
+        result = answer(n_vocab, d, f, n)
+        if not same(result, right):
+            return likely_mistake(result, likely) or (
+                f"of {n_vocab} words, d_model {d}, d_ff {f} and {n} layers you count {result}, and the model "
+                f"has {right}."
+            )

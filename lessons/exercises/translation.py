@@ -24,44 +24,6 @@ def shifted(answer):
 
 
 @exercise
-def padding_in_batch(answer):
-    """each sentence is filled up to the longest, and the share counts all places."""
-    right, result = 6 / 18, answer([2, 6, 4])
-    likely = {
-        "you divided by the number of words: divide by all places of the rectangle, padding included.": 6
-        / 12,
-        "this is the share of words: the padding is the rest.": 12 / 18,
-        "this is the number of padded places: divide it by all places of the rectangle.": 6,
-    }
-    if not same(result, right, 1e-6):
-        return likely_mistake(result, likely, 1e-6) or (
-            f"for 2, 6 and 4 words the share is 6 of 18 places, {right:.2f}, not {result:.2f}."
-        )
-    if not same(answer([3, 3]), 0, 1e-6):
-        return "two sentences of 3 words need no padding: there the share is 0."
-
-
-@exercise
-def exact_match_score(answer):
-    """a translation counts when all of it is right."""
-    right = ["the dog sleeps", "a cat plays", "we laugh", "she reads"]
-    guesses = ["the dog sleeps", "a cat sleeps", "we laugh", "reads she"]
-    if float(answer(["we laugh", "she reads"], ["she reads", "we laugh"])) != 0:
-        return "a right sentence in the wrong place is wrong: compare each with its own reference."
-    result = float(answer(guesses, right))
-    likely = {
-        "this is the number of right sentences: divide it by the number of all.": 2,
-        "you ignore the order of the words: 'reads she' is not 'she reads'.": 0.75,
-    }
-    if any(same(result, share, 1e-3) for share in (0.7, 0.9, 2 / 3, 11 / 12)):
-        return "you compare words: one wrong word makes the whole sentence wrong."
-    if not same(result, 0.5, 1e-6):
-        return likely_mistake(result, likely, 1e-6) or (
-            f"two of four sentences are right, so the score is 0.5, not {result:.2f}."
-        )
-
-
-@exercise
 def pieces_to_words(answer):
     """a word gets the weights of all its pieces together."""
     weights = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.5, 0.0, 0.25, 0.25]])  # (T, S)

@@ -8,14 +8,13 @@
 #
 # {{badge}}
 #
-# A Transformer is a lot of parts, and each of them can be explained on its own. What gets lost that way is
-# the question that this page asks: what hands what to whom? So you build the whole thing first, with
-# nothing inside. At the end it takes a source and a target, ignores every word of the source, and is right
-# about the shapes. From then on you always have something that runs.
+# A Transformer has many parts, and when each is explained on its own, you lose sight of what hands what to
+# whom. So you build the whole first, with nothing inside. At the end it takes a source and a target, ignores
+# every word of the source, and gets the shapes right; from then on you always have something that runs.
 #
 # - **You need**: Python classes, and tensors as in [00 - Start here](00_start_here.ipynb).
-# - **It runs** in {{time}} on a laptop with two cores. In class, the third of the three questions and
-#   exercise 4 can be left for home.
+# - **It runs** in {{time}} on a laptop with two cores. In class, leave the third of the three
+#   questions and exercise 4 for home.
 
 # %% tags=["setup"]
 # SETUP
@@ -35,10 +34,9 @@ from lessons.exercises import outline as check
 plots.show(plots.block_diagram(today=["encoder_stack", "decoder_stack"], title="01: two towers, still empty"))
 
 # %% [markdown]
-# The two frames with the thick outline are today's work: encoders on the left, decoders on the right. **Which
-# parts are still empty? All of them**, today and at the end of today.
+# The two frames with the thick outline are today's work: encoders on the left, decoders on the right.
 #
-# *From last time*: in the map of 00, what did a row stand for, and what a column?
+# *From last time*: in the attention map of 00, what did a row stand for, and what a column?
 #
 # <details><summary>Answer</summary>
 #
@@ -49,10 +47,10 @@ plots.show(plots.block_diagram(today=["encoder_stack", "decoder_stack"], title="
 #
 # ## Stage 01 - A chain of encoders
 #
-# The left tower of the paper is a stack of six layers, one on top of the other. For now each layer is
-# called an encoder. What an encoder does with words is a question for the notebooks to come; *that* it
-# takes words and hands them on is a question for one class. So begin without PyTorch. Each encoder says
-# that it was there, and passes the words to the next one, which it makes itself.
+# The left tower of the paper is a stack of six layers, one on top of the other, and for now each of them is
+# called an encoder. What an encoder does with words is left to the notebooks to come; that it takes words
+# and hands them on fits into one class, without PyTorch. Each encoder says that it was there, and passes the
+# words to the next one, which it makes itself.
 
 # %%
 class EncoderV1:
@@ -69,15 +67,14 @@ memory = EncoderV1(1, last=6)(["ein", "Hund", "bellt"])
 print("memory:", memory)
 
 # %% [markdown]
-# Six encoders speak up in order. What the last one returns is called the **memory**. (Try a tower of two:
-# change one number.)
+# Six encoders speak up in order, and what the last one returns is called the **memory**.
 #
 # ## Stage 02 - Six decoders
 #
 # The right tower works on the English words that are already written. It is a chain as well, so take the
-# encoder's code. One thing must be added: a decoder that sees English words only can write fluent English
-# about anything, so it must be told what the source says. It gets the memory, and instead of printing it
-# notes what it was shown.
+# encoder's code. One thing must be added, because a decoder that sees only English words can write fluent
+# English about anything: it must be told what the source says. So it gets the memory, and keeps what it got
+# as `seen`. Which of the six will have it?
 
 # %%
 class DecoderV1:
@@ -93,17 +90,24 @@ class DecoderV1:
 def who_saw_the_memory(decoder):
     decoder(["a", "dog"], memory)
     while decoder:
-        print(f"decoder {decoder.number} saw {decoder.seen}")
+        print(f"decoder {decoder.number}:", decoder.seen)
         decoder = decoder.next
 
 
 who_saw_the_memory(DecoderV1(1, last=6))
 
 # %% [markdown]
-# Five of six have never heard of the source. Where did the memory get lost? Find the line before you read on.
+# Five of six have never heard of the source. In which line did the memory get lost?
 #
-# It is the last one: the next link is called with the words alone. In the Transformer *every* decoder reads
-# the memory, and all of them the same.
+# <details><summary>Answer</summary>
+#
+# In the last line of `__call__`, which calls the next decoder with the words alone, and the default
+# `memory=None` keeps that silent. The second version has no default, so whoever forgets the memory there
+# gets an error.
+#
+# </details>
+#
+# In the Transformer *every* decoder reads the memory, and all of them the same.
 
 # %%
 class DecoderV2:
@@ -111,7 +115,7 @@ class DecoderV2:
         self.number, self.seen = number, None
         self.next = DecoderV2(number + 1, last) if number < last else None
 
-    def __call__(self, words, memory):
+    def __call__(self, words, memory):  # changed
         self.seen = memory
         return self.next(words, memory) if self.next else words  # changed
 
@@ -120,22 +124,21 @@ who_saw_the_memory(DecoderV2(1, last=6))
 
 # %% [markdown]
 # **What does the encoder hand to the decoder? The memory: what the last encoder returns, and every decoder
-# gets the same one.** Three words are in it and two are written so far. Nothing forces the two lengths to
-# be equal.
+# gets the same one.** It holds three words while only two are written so far, and nothing forces the two
+# lengths to be equal.
 #
 # ## Stage 03 - Placeholders inside
 #
-# The chain has shown who hands what to whom, and has done its work. Now something must compute. From here
-# on a word is a vector of `d_model` numbers, 512 in the paper, and the simplest thing that computes on it
-# is a linear layer. Push a word through the smallest one there is.
+# The chain has shown who hands what to whom; now something must compute. From here on a word is a vector of
+# `d_model` numbers, 512 in the paper, and the simplest thing that computes on it is a linear layer. Will
+# this one do, and what must its two numbers be?
 
 # %% tags=["raises-exception"]
 word = torch.rand(512)  # (D,)
 nn.Linear(1, 1)(word)
 
 # %% [markdown]
-# The last line says why: this layer expects words of one number. A layer must be as wide as the word that
-# goes in, and if the same width comes out, layers can be stacked.
+# A layer must be as wide as the word that goes in, and if the same width comes out, layers can be stacked.
 
 # %%
 layer = nn.Linear(512, 512)
@@ -146,12 +149,12 @@ one_by_one = torch.stack([layer(word) for word in sentence])  # (S, D)
 print("word by word == all at once:", torch.allclose(one_by_one, layer(sentence), atol=1e-6))
 
 # %% [markdown]
-# One word or three, the layer treats each by itself. Keep that in mind.
+# One word or three, the layer treats each by itself.
 #
-# A real encoder has two parts. In **self-attention** the words exchange what they know, and the
+# A real encoder has two parts: in **self-attention** the words exchange what they know, and the
 # **feed-forward** part then works on each word alone. Until they are built, a linear layer stands in for
-# each; all other boxes of the map are left out for now. `nn.Sequential` runs two layers one after the
-# other, and Python can repeat a list.
+# each, and all other boxes of the picture above are left out. `nn.Sequential` runs two layers one after the
+# other, and Python can repeat a list. How many parameters should six encoders have, compared with one?
 
 # %%
 def encoder_v2(d_model=512):
@@ -166,9 +169,9 @@ six = nn.Sequential(*[encoder_v2()] * 6)
 print(f"one encoder  {count_parameters(encoder_v2()):,}\nsix encoders {count_parameters(six):,}")
 
 # %% [markdown]
-# Six encoders have as many parameters as one. They *are* one: the list holds the same object six times, and
-# what one of them learns, all of them learn. It runs, the shapes are right, and only the count tells. A new
-# object in every round of a loop makes six.
+# Six encoders have as many parameters as one, because they *are* one: the list holds the same object six
+# times, and what one of them learns, all of them learn. It runs and the shapes are right, so only the count
+# gives it away. A loop that makes a new object in every round makes six.
 
 # %%
 six = nn.Sequential(*[encoder_v2() for _ in range(6)])  # changed
@@ -178,9 +181,9 @@ print(f"six encoders {count_parameters(six):,}")
 # ### The outline as modules
 #
 # `nn.Sequential` hands on one thing, and a decoder needs two, its own words and the memory. So the final
-# form has small classes, whose parts can be replaced one by one. Later notebooks import them from
-# `lessons/outline.py`. First the encoder, and a stand-in for the part of the decoder that will read the
-# memory, the **cross-attention**. It takes the memory, and does nothing with it.
+# form has small classes, whose parts can be replaced one by one; later notebooks import them from
+# `lessons/outline.py`. First come the encoder, and a stand-in for the part of the decoder that will read the
+# memory, the **cross-attention**, which takes the memory and does nothing with it.
 
 # %% tags=["final"]
 class EncoderOutline(nn.Module):
@@ -224,8 +227,8 @@ class DecoderOutline(nn.Module):
         return self.feed_forward(x)
 
 # %% [markdown]
-# And the two towers. `nn.ModuleList` is a list in which PyTorch finds the parameters; in a plain list it
-# looks for none.
+# Last come the two towers. `nn.ModuleList` is a list in which PyTorch finds the parameters, while in a plain
+# list it looks for none. Before you run the next two cells, multiply: how many linear layers will there be?
 
 # %% tags=["final"]
 class TransformerOutline(nn.Module):
@@ -253,7 +256,8 @@ model = TransformerOutline()
 source, target = torch.rand(3, 512), torch.rand(2, 512)  # (S, D), (T, D)
 output = model(source, target)  # (T, D)
 print("source", tuple(source.shape), " target", tuple(target.shape), " output", tuple(output.shape))
-print(f"{count_parameters(model):,} parameters")
+linear = sum(isinstance(part, nn.Linear) for part in model.modules())
+print(f"{linear} linear layers, {count_parameters(model):,} parameters")
 
 # %% [markdown]
 # **What goes into a Transformer, and what comes out? The source and the target written so far go in, and
@@ -262,16 +266,16 @@ print(f"{count_parameters(model):,} parameters")
 #
 # ### Three questions for the empty model
 #
-# A model can run and still be wrong, so you ask it questions. These three go with you through the series.
-# First: change the source. Does the output change?
+# A model can run and still be wrong, so you ask it questions, and these three go with you through the series.
+# The first: does the output change when the source does?
 
 # %%
 other = torch.rand(3, 512)  # (S, D)
 print("the output moves by", (output - model(other, target)).abs().max().item())
 
 # %% [markdown]
-# Not at all. Whatever the source says, the answer is the same. In 09 you ask this again, and there the
-# output must move. Second: change the last word of the source. Does its first word notice?
+# Not at all: whatever the source says, the answer is the same. In 09 you ask this again, and there the output
+# must move. The second: does the first word of the source notice when the last one changes?
 
 # %%
 edited = torch.cat([source[:2], other[2:]])  # (S, D): another third word
@@ -279,9 +283,9 @@ moved = (model.encode(source) - model.encode(edited)).abs().amax(dim=1)  # (S,)
 print([name for name, change in zip(["word 1", "word 2", "word 3"], moved, strict=True) if change > 1e-6])
 
 # %% [markdown]
-# Only word 3 moves: no word knows its neighbours. Third: does a tower do more than a single layer? Two
-# layers with one number each will do. The first doubles and adds 1, the second triples and adds 10. Is
-# there a single layer that does the same? The obvious try is in the cell. Repair it.
+# Only word 3 moves, so no word knows its neighbours. The third: does a tower do more than a single layer?
+# Two layers on one number are enough to see it: the first doubles and adds 1, the second triples and adds
+# 10. Is there a single layer that does the same? The cell holds the obvious try, which you can repair.
 
 # %%
 factor, summand = 2 * 3, 1 + 10  # yours
@@ -295,15 +299,15 @@ for x in [0, 1, 5]:
 #
 # </details>
 #
-# The product of two matrices is a matrix as well, so all twelve layers of the encoder tower are worth one.
-# Depth buys nothing until something that is not linear stands between them.
+# The product of two matrices is a matrix as well, so all twelve linear layers of the encoder tower are worth
+# one. Depth buys no new function until something that is not linear stands between them.
 #
 # ## The scoreboard
 #
 # Yes and no are not enough to see what a part buys. **What is the scoreboard? Small tasks, on which the
 # encoder of each notebook is trained for some seconds, so that every part shows what it is good for.** A
-# sentence has eight symbols, and each task asks for one symbol at every place. Two tasks for today, and
-# later there are six:
+# sentence is eight symbols long, there are eight symbols, and each task asks for one answer at every place.
+# Today you meet two tasks of six:
 
 # %%
 eight = torch.tensor([[3, 1, 3, 0, 7, 2, 3, 1]])  # (B, S)
@@ -312,45 +316,41 @@ for name in ("copy", "reverse"):
 
 # %% [markdown]
 # To take part, the encoder borrows what turns symbols into vectors and vectors back into guesses, and a
-# loop that trains all of it (07, 10 and 11 open them). Training makes the right symbol more likely, bit by
-# bit: the number that it lowers is called the **cross-entropy**. The score below only counts at how many
-# places the likeliest symbol is the right one, and a count does not move bit by bit.
-#
-# Which of the two tasks can placeholders learn? What will they get on the other, if they guess one of
-# eight? The top row is the best that anyone can do who sees the symbol itself and nothing else.
+# loop that trains all of it (later lessons open them). It is one encoder, with words of 64 numbers, so that
+# training takes seconds, and its score is the share of places with the right symbol. What will placeholders
+# get on each task?
 
 # %% tags=["nbval-ignore-output"]
-# alt: Scoreboard with the tasks copy and reverse. Best guess, recorded placeholders and those trained now
-#   have 1.00 on copy and about 0.12 on reverse.
+# alt: Scoreboard with the tasks copy and reverse. The best guess from the symbol and the placeholders trained
+#   just now both have 1.00 on copy and about 0.12 on reverse.
 # not compared: accuracies of models trained here
 tasks = ("copy", "reverse")
 live = scoreboard.measure_tasks(lambda: EncoderOutline(64), tasks=tasks)
 chance = {name: scoreboard.chance(scoreboard.TASKS[name]) for name in tasks}
-record = scoreboard.recorded("encoder", last="01")["01 placeholders"]
-fig = plots.board({"01 placeholders": {name: record[name] for name in tasks}}, live=live, chance=chance,
-                  title="After notebook 01", means=True, repeats="01")  # fmt: skip
-plots.show(fig)
+plots.show(plots.board({}, live=live, chance=chance, title="After notebook 01"))
 
 # %% [markdown]
-# **What can a placeholder do? Copy, and no more than guess where it must look at another word.** (The
-# middle row was recorded once, the mean of three trainings; the last one is yours.)
+# **What can a placeholder do? Copy, and no more than guess where it must look at another word.** The top
+# row is the best that anyone can do who sees the symbol itself and nothing else, and your live row ends
+# there too.
 #
 # ## Recap
 #
 # 1. A Transformer is two chains: encoders that hand on words, and decoders that also read the memory.
-#    Source and target go in, one vector for each target word comes out.
+#    Source and target go in, one vector for each target word comes out, and the shapes are right.
 # 2. The memory is what the last encoder returns, and every decoder gets the same one.
-# 3. Each part keeps the shape of its input. So parts can be stacked, and replaced one at a time; today all
-#    of them are empty.
+# 3. Each part keeps the shape of its input, so parts can be stacked and replaced one at a time.
 # 4. `[layer] * 6` is one layer six times. A loop makes six.
-# 5. Linear layers treat words one by one, and a chain of them is worth one. On the scoreboard they can copy.
+# 5. Three questions for any model: does the output notice the source? Does a word notice its neighbours? Is
+#    the tower more than one layer? Today the answers are no, no and no. On the scoreboard it can copy, and no
+#    more.
 #
 # ## Exercises
 #
-# Replace the `...` and run the cell. The check answers at once.
+# Replace the `...` and run the cell, and the check answers at once.
 #
-# **1. Warm-up.** How many parameters has `nn.Linear(512, 64)`, which takes 512 numbers and returns 64? Work
-# it out on paper.
+# **1. Warm-up.** On paper, how many parameters has `nn.Linear(512, 64)`, which takes 512 numbers and
+# returns 64?
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -360,8 +360,8 @@ n_parameters = 512 * 64 + 64
 check.linear_parameters(n_parameters)
 
 # %% [markdown]
-# **2. Core.** How many parameters has `TransformerOutline(d_model, n_layers)`? Write the count as a
-# function of the two, without building the model.
+# **2. Core.** Write a function that says how many parameters `TransformerOutline(d_model, n_layers)` has,
+# without building the model.
 
 # %% tags=["exercise"]
 def outline_parameters(d_model, n_layers):
@@ -374,9 +374,10 @@ def outline_parameters(d_model, n_layers):
 check.outline_parameters(outline_parameters)
 
 # %% [markdown]
-# **3. Debug.** A colleague builds her tower like this. An optimiser asks it for its parameters and gets an
-# empty list. She fixes that, trains, and now all six layers stay equal to the last digit. Find both bugs,
-# and return six layers of width `d_model` that PyTorch finds and that can differ.
+# **3. Debug.** A colleague keeps her tower in a module, as `self.layers = six_layers(512)`, and the
+# module's `parameters()` is empty. She fixes that and trains, and now all six layers stay equal. What would
+# `count_parameters` have shown before each fix? Then return six layers that PyTorch finds and that can
+# differ.
 #
 # ```python
 # def six_layers(d_model):
@@ -393,15 +394,17 @@ def six_layers(d_model):
 check.six_layers(six_layers)
 
 # %% [markdown]
-# **4. Stretch.** Can you lift *reverse* above one in eight with linear layers alone? Try a wider encoder,
-# or six in a row: `scoreboard.measure_tasks(lambda: nn.Sequential(*[EncoderOutline(64) for _ in range(6)]),
-# tasks=["reverse"])`. Then explain to somebody who stopped at 00, in two sentences, what you found.
+# **4. Stretch.** However wide or deep, linear layers cannot lift *reverse* above guessing. Which smallest
+# change to the `forward` of `EncoderOutline`, without any new parameter, would? Write it as a class,
+# measure it with `scoreboard.measure_tasks(lambda: YourEncoder(64), tasks=["copy", "reverse"])`, and
+# explain in two sentences, to somebody who stopped at 00, what it wins and costs.
 #
 # <details><summary>What a good answer contains</summary>
 #
-# Numbers of at least two attempts beside the best guess. The reason, and why it needs no more attempts:
-# every layer treats each word by itself, so the last place never hears of the first symbol, however wide or
-# deep the tower is.
+# Both scores, and the reason: each place must be handed a word that is not its own. `x.flip(-2)` at the
+# start of `forward` solves *reverse* and leaves *copy* to guessing, and `x + x.flip(-2)` gets part of both.
+# A very good answer adds that you chose who looks where, for one task, and that the encoder should find it
+# out itself.
 #
 # </details>
 #
@@ -409,8 +412,8 @@ check.six_layers(six_layers)
 #
 # - A. Vaswani and others, [Attention Is All You Need](https://arxiv.org/abs/1706.03762), 2017: figure 1 and
 #   section 3.1.
-# - A. Rush and others, [The Annotated Transformer](https://nlp.seas.harvard.edu/annotated-transformer/):
-#   the whole model in code, from the top down.
+# - A. Huang and others, [The Annotated Transformer](https://nlp.seas.harvard.edu/annotated-transformer/),
+#   2022, after A. Rush's original of 2018: the whole model in code.
 # - J. Alammar, [The Illustrated Transformer](https://jalammar.github.io/illustrated-transformer/): the
 #   towers in pictures.
 # - [`nn.Module`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html) in the PyTorch
@@ -418,7 +421,7 @@ check.six_layers(six_layers)
 #
 # ## What is still a placeholder
 #
-# Everything inside the towers, and everything round them. In the next notebook a word looks at another for
-# the first time.
+# **Which parts are still empty? All of them**, inside the towers and round them. In the next notebook a word
+# looks at another for the first time.
 #
 # {{next}}

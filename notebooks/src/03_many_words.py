@@ -8,14 +8,15 @@
 #
 # {{badge}}
 #
-# In 02 the words took turns: one asked, took home its answer, and only then came the next. Yet nothing that
-# the second word does waits for the first. **How do all words look at once?** And then, can a machine find
-# the three matrices that you wrote by hand?
+# In 02 the words took turns: one asked, took home its answer, and only then came the next, though nothing
+# that the second word does waits for the first. **How do all words look at once?** And can a machine find
+# matrices like the three that you wrote by hand?
 #
 # - **You need**: queries, keys, values and `self_attention_loop` from [02 - One word](02_one_word.ipynb),
-#   the product of two matrices, and what a slope is. Training rests on slopes, and stage 11 shows one.
-# - **It runs** in {{time}} on a laptop with two cores. A class of an hour can leave out the whole model and
-#   the scoreboard at the end, and take the last exercise home.
+#   the product of two matrices, and what a slope is, since training rests on slopes (stage 11).
+# - **It runs** in {{time}} on a laptop with two cores. A class of an hour goes from the heat map straight
+#   to the recap. What lies between, from *A head to watch* on, and the last two exercises are for home, and
+#   so is a word of your own in stage 08.
 
 # %% tags=["setup"]
 # SETUP
@@ -30,7 +31,7 @@ from torch import nn
 from helpers import plots
 from helpers.arguments import check_mask
 from helpers.model import eval_mode  # as for use, not for training; afterwards as before
-from lessons import scoreboard
+from lessons import pictures, scoreboard
 from lessons.boards import many_words as boards
 from lessons.exercises import many_words as check
 from lessons.outline import TransformerOutline, self_attention_loop  # built in 01 and 02
@@ -41,14 +42,14 @@ built = ["encoder_stack", "decoder_stack"]
 plots.show(plots.close_up(built=built, today=["encoder_self_attention"], title="03: all words at once"))
 
 # %% [markdown]
-# **From two lessons back.** In 01 a chain of linear layers was worth one. Would it be, with attention between
-# them? Double every number of every word, and forget the biases: what happens to the output of a linear
-# chain, and what happens in attention?
+# **From two lessons back.** In 01 a chain of linear layers was worth one. Is it still, with attention
+# between them? Forget the biases, double every number of every word, and say what happens to the output of
+# a linear chain, and what happens in attention.
 #
 # <details><summary>Answer</summary>
 #
 # The output of a linear chain doubles, always. In attention queries and keys both double, so the scores are
-# four times as large, and the shares change. No single matrix does that.
+# four times as large and the shares change, which no single matrix does.
 #
 # </details>
 #
@@ -84,11 +85,11 @@ dots = ask_everybody(words)
 show(dots)
 
 # %% [markdown]
-# *ihn* finds the man with 1, in the first column. The man does not find *ihn*, who shows nothing on its
-# spine: last column, 0.
+# In the last row *ihn* finds the man, first column, with 1, but in the first row the man finds *ihn*, last
+# column, with 0, since *ihn* shows nothing on its spine: its key is `[0, 0]`.
 #
-# Put a word of your own in the place of *fängt*: any four numbers. The cell prints by how much each score
-# changes. Which of the sixteen can move?
+# Put a word of your own, any four numbers, in the place of *fängt*, and the cell prints by how much each
+# score changes. Which of the sixteen can move?
 
 # %%
 mine = words.clone()
@@ -96,41 +97,39 @@ mine[2] = torch.tensor([1.0, 0, 2, 0])  # yours
 show(ask_everybody(mine) - dots)
 
 # %% [markdown]
-# Only the third row, where your word asks, and the third column, where it answers. The other nine belong to
-# pairs that it has no part in. No score needs another, so they can all be made at once.
+# Only the third row can, where your word asks, and the third column, where it answers, since the other nine
+# belong to pairs that it has no part in. No score needs another, so they can all be made at once.
 #
 # ## Stage 09 - Q, K and V for many words
 #
-# Look at the innermost line of `ask_everybody`. It makes the key of the man four times, once for each word
-# that asks. One key is enough, and one product makes them all, since the words are the rows of a matrix
-# already.
+# The innermost line of `ask_everybody` makes the key of the man four times, once for each word that asks.
+# One key is enough, and one product makes them all, since the words are the rows of a matrix already.
 
 # %%
 Q, K, V = words @ W_Q, words @ W_K, words @ W_V  # (S, D) @ (D, dk) -> (S, dk); V: (S, dv)
+print(f"{'Q':>14}{'K':>14}{'V':>14}")
 show(torch.cat([Q, K, V], dim=1))
 assert torch.equal(Q[3], words[3] @ W_Q), "row 4 should be what ihn asks by itself"
 
 # %% [markdown]
-# In these products no word meets another.
-#
 # ## Stage 10 - Attention for many words
 #
-# They meet in the next one. The table of stage 08 holds the dot product of each row of $Q$ with each row of
-# $K$. Turn the rows of $K$ into columns, `K.T`, the transpose, and a matrix product does just that.
+# In these three products no word meets another. They meet in the table of stage 08, which holds the dot
+# product of each row of $Q$ with each row of $K$. Turn the rows of $K$ into columns, `K.T`, the transpose,
+# and a matrix product makes that table.
 
 # %%
 product = Q @ K.T  # (S, dk) @ (dk, S) -> (S, S)
 assert torch.equal(product, dots), "the table of stage 08, without a loop"
-weights = (product / math.sqrt(2)).softmax(dim=1)  # (S, S), over the words that answer
+weights = (product / math.sqrt(2)).softmax(dim=1)  # (S, S), over the words that answer; d_k is 2 (02)
 show(weights)
 
 # %% [markdown]
-# *Going deeper: [Why divide by the root of d_k?](studies/03a_why_divide_by_the_root_of_dk.ipynb)* A sum of
-# $d_k$ products spreads as its root does; undivided, the softmax starts out too sure of itself, and training
-# is slower or gets nowhere.
+# *Going deeper: [Why divide by the root of d_k?](studies/03a_why_divide_by_the_root_of_dk.ipynb)* The more
+# products a dot product adds up, the further the scores lie apart, and the division takes that back.
 #
-# What is left is the mix. *ihn* takes home its share of each value. Add them up by hand, and say what
-# `weights @ V` has in its last row.
+# What is left is the mix, in which *ihn* takes home its share of each value. Add them up by hand, and say
+# what `weights @ V` has in its last row.
 
 # %%
 by_hand = sum(share * value for share, value in zip(weights[3], V, strict=True))  # (dv,)
@@ -139,13 +138,14 @@ print("by hand:", [round(x, 3) for x in by_hand.tolist()])
 show(output)
 
 # %% [markdown]
-# The same. Row $i$ of a matrix product is a sum of the *rows* of the right matrix, each times a number from
-# row $i$ of the left one. That is what mixing values means. Here is all of it, in two products.
+# The same, because row $i$ of a matrix product is a sum of the *rows* of the right matrix, each times a
+# number from row $i$ of the left one. That is mixing values, and here is all of it, in two
+# products.
 
 # %%
-plots.show(plots.matrix_strip([
-    [("Q", "(S, dk)", Q), "@", ("K.T", "(dk, S)", K.T), "=", ("dot products", "(S, S)", product)],
-    [("weights", "(S, S)", weights), "@", ("V", "(S, dv)", V), "=", ("output", "(S, dv)", output)],
+plots.show(pictures.matrix_strip([
+    [("Q", "(S, dk)", Q), "@", ("K.T", "(dk, S)", K.T, names), "=", ("dot products", "(S, S)", dots, names)],
+    [("weights", "(S, S)", weights, names), "@", ("V", "(S, dv)", V), "=", ("output", "(S, dv)", output)],
 ], names))  # fmt: skip
 
 # %% [markdown]
@@ -174,14 +174,15 @@ for attention in (self_attention_loop, self_attention):
     outputs.append(attention(many, *matrices))  # (S, dv)
     seconds.append(time.perf_counter() - start)
 assert torch.allclose(*outputs, atol=1e-4), "the loop and the products should agree"
+assert seconds[0] > 5 * seconds[1], "the products should be far ahead"
 print(f"the loop takes {seconds[0] / seconds[1]:.0f} times as long")
 
 # %% [markdown]
-# Same outputs, and the loop is far behind. From here on attention is these three lines.
+# The outputs are the same and the loop is far behind, so from here on attention is these three lines.
 #
 # ### Does attention know the order?
 #
-# Turn the sentence round: ihn, fängt, Ball, Mann. Which outputs do you expect?
+# Turn the sentence round, to ihn, fängt, Ball, Mann: which outputs do you expect?
 
 # %%
 order = [3, 2, 1, 0]
@@ -192,17 +193,15 @@ assert torch.allclose(turned, output[order]), "each word should keep its output"
 
 # %% [markdown]
 # **Attention does not know the order of the words: shuffle them, and each keeps its output, at its new
-# place.** The property is called **permutation equivariance**. Three matrices with their softmax are called a
-# **head**, and to this one *dog bites man* is *man bites dog*, until 07 gives words their places.
+# place.** The property is called **permutation equivariance**, and three matrices with their softmax are
+# called a **head**. To this one *dog bites man* is *man bites dog*, until 07 gives words their places.
 #
 # ## Stage 11 - A layer that learns
 #
-# Let the machine find one number first. By itself *ihn* gives man and ball the same share, since a pronoun
-# does not ask for what is caught: the entry of `W_Q` in the last row and the second column is 0. Call it $w$.
-# The **loss** says how far you are from what you want: here, how much of *it* is missing in what *ihn* takes
+# Let the machine find one number first: $w$, the entry of `W_Q` in the last row and the second column. It
+# is 0, since a pronoun does not ask for what is caught, and so *ihn* gives man and ball the same share. The
+# **loss** says how far you are from what you want, here how much of *it* is missing in what *ihn* takes
 # home. The **gradient** is the slope of the loss where $w$ stands, and a step against it goes downhill.
-# `backward()` works out the slope (15 opens it), and `.grad` holds it. After the step `detach()` cuts the new
-# $w$ off from the old one, and `requires_grad_()` asks for its slope in turn.
 
 
 # %%
@@ -215,9 +214,9 @@ def missing(w):
 w, rate, steps = torch.tensor(0.0, requires_grad=True), 2.0, []  # the rate is yours
 for _ in range(5):
     loss = missing(w)
-    loss.backward()
+    loss.backward()  # works out the slope, w.grad (15)
     steps.append((w.item(), loss.item(), w.grad.item()))
-    w = (w - rate * w.grad).detach().requires_grad_()  # against the slope
+    w = (w - rate * w.grad).detach().requires_grad_()  # a new w downhill, asked for its slope in turn
 
 # %% [markdown]
 # Each dot is a place where $w$ stood, and its line is the slope there.
@@ -226,15 +225,15 @@ for _ in range(5):
 ends = [place for place, _, _ in steps]
 grid = torch.linspace(min(ends) - 0.3, max(ends) + 0.5, 60).tolist()
 losses = [missing(place).item() for place in grid]
-plots.show(plots.downhill(grid, losses, steps, xlabel="w", ylabel="loss: it that is missing"))
+plots.show(pictures.downhill(grid, losses, steps, xlabel="w", ylabel="loss: share of 'it' that is missing"))
 
 # %% [markdown]
-# Where it is steep, a step is long; where it flattens, training slows down. In a model the same happens to
-# every entry of every matrix at once, and an optimiser, Adam, sets the rates (12).
+# Where the curve is steep a step is long, and where it flattens training slows down. In a model every entry
+# of every matrix goes downhill at once, and an optimiser, Adam, decides how long the steps are (12).
 #
-# So make it a layer: a module that owns its matrices and takes many sentences at once, a **batch** `(B, S,
-# D)`. The products accept it as it is. Only `K.T` is made for a single matrix; `transpose(-2, -1)` swaps the
-# last two axes, wherever they stand.
+# So make it a layer, a module that owns its matrices and takes many sentences at once, a **batch** `(B, S,
+# D)`. The products accept a batch as it is. Only `K.T` is made for a single matrix, and `transpose(-2, -1)`
+# stands in for it: it swaps the last two axes, however many stand before them.
 
 
 # %%
@@ -253,22 +252,27 @@ class SelfAttentionV1(nn.Module):
 
 
 # %% [markdown]
-# And give it something to learn. Eight symbols stand in a ring, and each must name the one before it, the
-# first one the last. Call the task **previous**. Places have to be lent, since attention knows none:
-# `boards.lent_places` is one fixed random vector for each place, added to the word that stands there. The
-# vectors must stay fixed: if they learn, even random matrices can do it, and a success would prove nothing
-# about the matrices. Round the head are the embedding and the output layer of 01, and these do learn.
+# The layer needs something to learn: in the task **previous** eight symbols stand in a ring, and each must
+# name the one before it, the first one the last.
 
-# %% tags=["nbval-ignore-output"]
-# not compared: the accuracy of a model trained here
+# %%
 sentence, target = boards.PREVIOUS.draw(1, torch.Generator().manual_seed(0))
 print(sentence[0].tolist(), "->", target[0].tolist())
 
+# %% [markdown]
+# Attention knows no places, so they are lent: `boards.lent_places` adds to each word one fixed random
+# vector for the place where it stands. If these vectors learned, even random matrices could do it, and a
+# success would prove nothing about the matrices. What does learn is an embedding in front of places and
+# head, and an output layer behind them, which `train_on` puts there; places and head are the `body` of its
+# model.
 
+
+# %% tags=["nbval-ignore-output"]
+# not compared: the accuracy of a model trained here
 def train(head, d_k=64):
     """At most 400 steps of 128 sentences, fewer when nothing is wrong any more."""
-    places = boards.lent_places
-    model = scoreboard.train_on(boards.PREVIOUS, lambda: nn.Sequential(places(), head(64, d_k, 64)))
+    lent = boards.lent_places
+    model = scoreboard.train_on(boards.PREVIOUS, lambda: nn.Sequential(lent(), head(64, d_k, 64)))
     print(f"{scoreboard.accuracy(model, boards.PREVIOUS):.2f} right, on sentences never seen in training")
     return model
 
@@ -276,17 +280,17 @@ def train(head, d_k=64):
 model = train(SelfAttentionV1)
 
 # %% [markdown]
-# A guess would be right once in eight, so something was learned; for one step to the left it is poor. Is one
-# head too weak? First ask what training can move at all. Which names do you expect?
+# A guess would be right once in eight, so something was learned, but for one step to the left it is poor.
+# Before you call the head too weak, ask what training can move at all: which names do you expect?
 
 # %%
 for name, parameter in model.named_parameters():
     print(f"{name:18}", tuple(parameter.shape))
 
 # %% [markdown]
-# No `W_Q`, no `W_K`, no `W_V`. A module looks for parameters among its attributes, and a plain tensor is
-# none, so no optimiser ever found the three matrices. Embedding and output layer made the best of a head
-# that stays random. `nn.Parameter` marks a tensor as one to train.
+# `W_Q`, `W_K` and `W_V` are not among them. A module looks for parameters among its attributes, and a plain
+# tensor is none, so no optimiser ever found the three matrices. Embedding and output layer made the best of
+# a head that stayed random. What marks a tensor as one to train is `nn.Parameter`.
 
 
 # %%
@@ -300,8 +304,9 @@ class SelfAttentionV2(SelfAttentionV1):
 model = train(SelfAttentionV2)
 
 # %% [markdown]
-# All of it, in seconds. Would you hand it over? It was trained on 128 sentences at a time, and whoever uses
-# it has one. So ask for a property: a sentence in a batch must give what it gives alone.
+# All of it is right, after seconds of training. Would you hand it over? It was trained on 128 sentences at
+# a time, and whoever uses it has one, `(S, D)`, without a batch axis. So ask for a property: a sentence
+# must give alone what it gives in a batch.
 
 # %%
 sentences, _ = boards.PREVIOUS.draw(500, torch.Generator().manual_seed(1), held_out=True)  # (B, S)
@@ -316,7 +321,8 @@ def alone_as_in_batch(model):
 print("alone = in a batch:", alone_as_in_batch(model))
 
 # %% [markdown]
-# It does not, at 1.00. Look at the weights in a batch of two: our four words, and the same turned round.
+# It does not, although it scores 1.00. Look at the weights in a batch of two, our four words and the same
+# turned round.
 
 # %%
 batch = torch.stack([words, words[order]])  # (B, S, D)
@@ -328,13 +334,15 @@ for dim in (1, -1):
 
 # %% [markdown]
 # For one sentence the axes are (query, key), and 1 is the key. In a batch they are (sentence, query, key),
-# and 1 is the *query*: the words that ask compete for each answer. Counted from the end, the keys are always
-# last: `dim=-1`. Why could it learn all the same? In a ring each word is looked at by one word only, so rows
-# and columns can both add up to 1. **A perfect score can hide a bug.**
+# so 1 is the *query*, and the words that ask compete for each answer. Counted from the end the keys are
+# always last, which makes `dim=-1` right for both. The layer could learn all the same: in a ring each word
+# is looked at by one word only, and rows and columns can both add up to 1. **A perfect score can hide a
+# bug.**
 #
-# The fix goes into the final form. Scores and softmax become a function of their own, since later parts need
-# them too. Without a mask, as today, only two of its lines count: `scores`, and the first `return`; the rest
-# is for 09. `T` counts the words that ask, `S` those that answer: here they are the same.
+# The fix goes into the final form, where scores and softmax become a function of their own, since later
+# parts need them too. Without a mask, as today, only two of its lines count, `scores` and the first
+# `return`, and the rest is for 09. `T` counts the words that ask and `S` those that answer, which here are
+# the same.
 
 # %% tags=["final"]
 def attention_weights(query, key, mask=None):
@@ -368,29 +376,33 @@ print("alone = in a batch:", alone_as_in_batch(model))
 assert alone_as_in_batch(model), "a batch must not change a sentence"
 
 # %% [markdown]
-# Right, and right alone. How does it do it? The cell draws where each place looks, averaged over 500
-# sentences. Before you run it: where must place 5 look, and where place 1?
+# It is right, alone as in a batch. To see how it does it, the next cell draws where each place looks,
+# averaged over 500 sentences. Before you run it: where must place 5 look, and where place 1?
 
 # %% tags=["nbval-ignore-output"]
 # alt: Heat map of attention weights over eight places. The dark fields form a line one step left of the
 #   diagonal, and place 1 looks at place 8.
 # not compared: where the head trained here looks
 with eval_mode(model):
-    x = model.body[0](model.embedding(sentences))  # (B, S, D): symbols with their places
+    x = model.body[0](model.embedding(sentences))  # (B, S, D): embedded symbols, and their places added
     looks = attention_weights(x @ model.body[1].W_Q, x @ model.body[1].W_K).mean(dim=0)  # (S, S)
-places = range(1, 9)
-plots.show(plots.heat_map(looks, places, places, row_axis="place that asks", column_axis="place it looks at",
+ring = range(1, 9)
+plots.show(plots.heat_map(looks, ring, ring, row_axis="place that asks", column_axis="place it looks at",
                           scale="attention weight"))  # fmt: skip
 
 # %% [markdown]
-# One dark diagonal, a step to the left, and place 1 looks at place 8. **A
-# trained head looks where its task sends it, and its attention weights show it.**
+# One dark diagonal, a step to the left, and place 1 looks at place 8. **Training found matrices that nobody
+# wrote, and on the ring the trained head looks where its task sends it.** A control shows that it takes the
+# matrices (`python -m lessons.boards ring`): with plain tensors and `dim=-1` three seeds get .38 on
+# average, with trained ones 1.00.
 #
-# *Going deeper: [Why three matrices?](studies/03b_why_three_matrices.ipynb)* One matrix for queries and keys
-# could not close this ring; keys and values could share one, if the head is wide.
+# *Going deeper: [Why three matrices?](studies/03b_why_three_matrices.ipynb)* One matrix for queries and
+# keys could not close this ring, while keys and values could share one, if the head is wide.
 #
-# In a head with queries of only two numbers you can watch it. Choose a place: its query is the dot, and the
-# lines are the keys of places 1 to 8. Then drag the dot, and make it look somewhere else.
+# ### A head to watch
+#
+# With queries of only two numbers you can watch a head look. Choose a place, and its query is the dot,
+# while the lines are the keys of places 1 to 8. Then drag the dot, and make it look somewhere else.
 
 # %% tags=["nbval-ignore-output"]
 # not compared: the numbers of a head trained here
@@ -398,32 +410,15 @@ narrow, sentence = train(SelfAttention, d_k=2), sentences[0]  # (S,)
 with eval_mode(narrow):
     x = narrow.body[0](narrow.embedding(sentence))  # (S, D)
     query, key = x @ narrow.body[1].W_Q, x @ narrow.body[1].W_K  # (S, dk) each
-attention_view(query, key, sentence[:, None], [str(p) for p in places], value_names=["symbol"])
+attention_view(query, key, sentence[:, None], [str(n) for n in ring], value_names=["symbol"])
 
 # %% [markdown]
 # Training has laid the keys out all round, so that each can be found by a direction, and each query fits the
 # key of the place before it best.
 #
-# But was it the attention that learned? The first bug is the control: with plain tensors, and `dim=-1`, all
-# is the same but the three matrices. Each bar is the mean of three seeds (`python -m lessons.boards ring`),
-# so that for plain tensors need not equal your single run.
-
-# %%
-# alt: Bars of the share right on previous. Best guess .13; plain tensors .38; nn.Parameter 1.00;
-#   nn.Parameter with dim=1 1.00.
-ring, guess = scoreboard.recorded("ring"), scoreboard.chance(boards.PREVIOUS)
-rows = {"plain tensors": "plain tensors, not trained", "nn.Parameter": "trained",
-        "nn.Parameter, dim=1": "trained, softmax over queries"}  # fmt: skip
-bars = {"best guess": guess} | {name: sum(ring[row]["previous"]) / 3 for name, row in rows.items()}
-plots.show(plots.share_bars({"share right": bars}))
-
-# %% [markdown]
-# It was. $W_V$ alone could hardly do it: a word hands the same value to everybody, so who listens to whom is
-# up to $W_Q$ and $W_K$. And with `dim=1`, over the queries, every seed scores like the right one.
-#
 # ### Put it into the whole model
 #
-# In 02 one encoder got the loop. Now all six get the layer, and the source is a batch.
+# In 02 one encoder got the loop, and now all six get the layer, with a batch for a source.
 
 # %%
 torch.manual_seed(0)
@@ -438,8 +433,8 @@ print("word 1 notices word 3:", moved > 1e-6)
 # %% [markdown]
 # ### The scoreboard
 #
-# For *previous* places were lent. The three tasks of 02 lend nothing. What do three trained matrices buy
-# there, over the random ones?
+# For *previous* places were lent, while the three tasks of 02 lend nothing. What do three trained matrices
+# buy there, over the random ones?
 
 # %%
 # alt: Heat map of accuracies with four rows: the best guess, 01, 02 and 03. From 02 to 03 count rises from
@@ -451,7 +446,7 @@ board = {row: {name: scores[name] for name in tasks} for row, scores in rows.ite
 plots.show(plots.board(board, chance=chance, means=True, title="After 03"))
 
 # %% [markdown]
-# *Count* rises a little, and nothing else. One head without places is weak. More heads come next.
+# *Count* rises a little, and nothing else does. One head without places is weak, and more heads come next.
 #
 # ## Recap
 #
@@ -460,14 +455,14 @@ plots.show(plots.board(board, chance=chance, means=True, title="After 03"))
 # 2. Attention does not know the order of the words: it is permutation equivariant.
 # 3. A gradient is a slope of the loss. Training steps against it, and so finds matrices that nobody wrote.
 # 4. A plain tensor is not trained, `nn.Parameter` is. `dim=1` is right for a sentence, wrong in a batch.
-# 5. A trained head looks where its task sends it: on the ring, one step to the left.
+# 5. The trained head looks where its task sends it: on the ring, one step to the left.
 #
 # ## Exercises
 #
-# Replace the `...` and run the cell. The check answers at once.
+# Replace the `...` and run the cell, and the check answers at once.
 #
-# **1. Warm-up.** On paper. A head with `d_model` 512, `d_k` 64 and `d_v` 32 gets a batch of 8 sentences of 5
-# words. Which shapes have its attention weights and its output? Write two tuples.
+# **1. Warm-up.** On paper: a head with `d_model` 512, `d_k` 64 and `d_v` 32 gets a batch of 8 sentences of
+# 5 words. Which shapes, as two tuples, have its attention weights and its output?
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -494,21 +489,21 @@ def ask_others(words, others, W_Q, W_K, W_V):
 check.many_words_attention(ask_others)
 
 # %% [markdown]
-# **3. Debug.** Somebody turned the keys by `reshape`. All shapes are right, each sentence gives in a batch
+# **3. Debug.** Somebody wrote the layer once more, and all shapes are right. Each sentence gives in a batch
 # what it gives alone, and each row of weights adds up to 1.
 
 
 # %%
-def attention_reshaped(words, W_Q, W_K, W_V):
+def attention_again(words, W_Q, W_K, W_V):
     query, key, value = words @ W_Q, words @ W_K, words @ W_V  # (B, S, dk), (B, S, dk), (B, S, dv)
     turned = key.reshape(*key.shape[:-2], key.shape[-1], key.shape[-2])  # (B, dk, S)
     return (query @ turned / math.sqrt(query.shape[-1])).softmax(dim=-1) @ value  # (B, S, dv)
 
 
 # %% [markdown]
-# Which property of today does it break? Write it as a check: `function` maps words `(S, D)` to outputs `(S,
-# D)`; return `True` if shuffling first and shuffling last are the same. Use two shuffles, `words.roll(1, 0)`,
-# which puts the last word first, and a swap of the first two; all others can be made from these.
+# Which property of today does it break? Write a check whose `function` maps words `(S, D)` to a row of
+# output for each, and return `True` if shuffling first and shuffling last are the same. Use two shuffles,
+# `words.roll(1, 0)`, which puts the last word first, and a swap of the first two.
 
 # %% tags=["exercise"]
 def ignores_order(function, words):
@@ -522,7 +517,8 @@ def ignores_order(function, words):
 check.ignores_order(ignores_order)
 
 # %% [markdown]
-# Then fix the layer.
+# Then fix the layer. Of the broken one, `ignores_order(lambda x: attention_again(x, W_Q, W_K, W_V),
+# words)`, your check must say `False`, and of yours `True`.
 
 # %% tags=["exercise"]
 def attention_fixed(words, W_Q, W_K, W_V):
@@ -536,10 +532,10 @@ def attention_fixed(words, W_Q, W_K, W_V):
 check.keys_turned(attention_fixed)
 
 # %% [markdown]
-# **4. Stretch.** *Reverse* is a task of the scoreboard: each place names the symbol that stands as far from
-# the other end. Row 03 has .34. Lend places, train a head on it, and get everything right, with queries as
-# narrow as you can: how small may `d_k` be? (Call `scoreboard.train_on`
-# with `reverse`, as `train` does with *previous*.) Then explain why one number less is not enough.
+# **4. Stretch.** *Reverse* is a task of the scoreboard where row 03 has .34: each place names the symbol
+# that stands as far from the other end. Lend places, train a head on it, and get everything right, with
+# queries as narrow as you can: how small may `d_k` be? (Call `scoreboard.train_on` with `reverse`, as
+# `train` does with *previous*.) Then explain why one number less is not enough.
 
 # %% tags=["exercise"]
 reverse = scoreboard.TASKS["reverse"]

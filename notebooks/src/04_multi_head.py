@@ -8,13 +8,13 @@
 #
 # {{badge}}
 #
-# The head of 03 lets every word ask the whole sentence one question. The paper gives each word eight heads.
-# **Why eight?** You build them, bring their answers together, and measure what more heads buy.
+# The head of 03 lets every word ask the whole sentence one question, and the paper gives each word eight such
+# heads. **Why eight?** You build them, bring their answers together, and measure what more heads buy.
 #
 # - **You need**: the layer `SelfAttention` and the function `attention_weights` of
 #   [03 - Many words](03_many_words.ipynb).
-# - **It runs** in {{time}} on a laptop with two cores. In class, exercise 4 and *Put it into the whole model*
-#   can be left for home.
+# - **It runs** in {{time}} on a laptop with two cores. In class, *Put it into the whole model*, the
+#   scoreboard and the last two exercises can be left for home.
 #
 # **From two lessons back.** In 02, softmax turned the scores of four words into shares. Choose any scores you
 # like: how many of the four can get a share of more than a half?
@@ -37,7 +37,7 @@ from helpers.arguments import check_heads
 from helpers.data import EOS_ID
 from helpers.model import attention_weights, eval_mode, record_attention  # the first: built in 03
 from helpers.translate import load_translator
-from lessons import scoreboard
+from lessons import pictures, scoreboard
 from lessons.exercises import multi_head as check
 from lessons.outline import SelfAttention, TransformerOutline  # built in 03 and 01
 
@@ -46,15 +46,15 @@ built, today = ["encoder_stack", "decoder_stack"], ["encoder_self_attention"]
 plots.show(plots.close_up(built, today, title="04: self-attention with eight heads"))
 
 # %% [markdown]
-# The box still hatched is today's: 03 has built one head for it.
+# The box with the thick frame is today's. It is still hatched, because 03 has built only one head of it.
 #
 # ## Stage 12 - Eight heads in the encoder
 #
 # *Ein Mann wirft einen Ball, und sein Hund fängt ihn.* Who throws, what flies, who catches: *ihn* has more
-# than one question. With one softmax it must divide a single attention among them all.
+# than one question, and with one softmax it must divide a single attention among them all.
 #
-# The translator of 00 has three encoder layers, and in each of them eight heads, which are what you build
-# today. Run it on the sentence and on its twin, *Eine Frau ... ihr Hund*, and keep all attention weights.
+# The translator of 00 has three encoder layers, with eight heads in each of them. Run it on the sentence and
+# on its twin, *Eine Frau ... ihr Hund*, and keep all attention weights. (`</s>` marks the end of a sentence.)
 
 # %%
 model, tokenizer = load_translator()
@@ -71,8 +71,8 @@ for name, german in twins.items():
 print("layers, heads, words that ask, words that answer:", tuple(looks["Mann"].shape))
 
 # %% [markdown]
-# Here is what *ihn* gives to each word in the middle layer, one row of bars for each head. Which word do you
-# expect to get most: *Ball*, *Hund*, *fängt*, or *ihn* itself? Then look at the other two layers.
+# Here is what *ihn* gives to each word in the middle layer, one row of bars for each head. Before you look,
+# which word will get most: *Ball*, *Hund*, *fängt*, or *ihn* itself?
 
 # %%
 # alt: Eight rows of bars over the words, for both sentences. Head 1 gives most to wirft, head 5 to fängt,
@@ -81,13 +81,13 @@ layer = 2  # yours: 1, 2 or 3
 columns = [a if a == b else f"{a}/\n{b}" for a, b in zip(*pieces.values(), strict=True)]
 ihn = pieces["Mann"].index("ihn")
 rows = {name: weights[layer - 1, :, ihn] for name, weights in looks.items()}  # (H, S) each
-plots.show(plots.heads_of_word(rows, columns, title=f"Where ihn looks, layer {layer}"))
+plots.show(pictures.heads_of_word(rows, columns, title=f"Where ihn looks, layer {layer}"))
 
 # %% [markdown]
-# Eight rows, eight ways to divide the attention. In layer 2, heads 3, 4 and 6 give most to *ihn* itself,
-# and in head 2 it is level with *fängt*. The others look elsewhere: head 1 at *wirft*, head 5 at *fängt*,
-# head 8 at *sein* or *ihr*. (`</s>` marks the end of the sentence.) Nobody told them what to look for. And
-# the ball?
+# Nobody told the eight heads what to look for, and they divide the attention in eight ways. In layer 2, heads
+# 3, 4 and 6 give most to *ihn* itself, while head 1 looks at *wirft*, head 5 at *fängt*, head 7 at *und* and
+# head 8 at *sein* or *ihr*; in head 2, *ihn* and *fängt* are level.
+# What about the ball, in all three layers?
 
 # %%
 for name, weights in looks.items():
@@ -96,14 +96,15 @@ for name, weights in looks.items():
         print(f"{name}: the most that any of the 24 heads gives to {word:4} is {most:.2f}")
 
 # %% [markdown]
-# An eighth at most, in all layers and both sentences. (And one head gives *Frau* .39, though no woman is an
-# *ihn*.) You might think that this is why the translator writes *him*. It may be, but weights cannot tell:
-# they show where a head looks, not what becomes of it (13).
+# An eighth at most, in all layers and both sentences, while one head of another layer gives *Frau* .39,
+# though no woman is an *ihn*. You might think that this is why the translator writes *him*. It may be, but
+# weights show where a head looks and not what becomes of it, which is a question for 13. And by layer 2 the
+# word *fängt* may carry something of the ball already, as 08 will show.
 #
 # ### Eight at once
 #
-# Now build it. Each head is a `SelfAttention` of 03, with three matrices. To keep the width of a word, 512,
-# each of `H` = 8 heads returns `dk` = 512 / 8 = 64 numbers, and these are written side by side: the heads are
+# Each head is a `SelfAttention` of 03, with three matrices. So that a word keeps its width of 512, each of
+# the `H` = 8 heads returns `dk` = 512 / 8 = 64 numbers, which are then written side by side: the heads are
 # **concatenated**.
 
 
@@ -124,9 +125,8 @@ heads_v1 = HeadsV1()
 print(tuple(sentence.shape), "->", tuple(heads_v1(sentence).shape))
 
 # %% [markdown]
-# Three words of 512 numbers come in, three go out. Cut the output apart again: `unflatten(-1, (8, 64))` makes
-# `(S, 8, 64)` of `(S, 512)`. How many different answers will the eight heads have given? And how many
-# parameters does an optimiser find?
+# Three words of 512 numbers come in, and three go out. To see what the heads have said, cut the output apart
+# again: `unflatten(-1, (8, 64))` makes `(S, 8, 64)` of `(S, 512)`. How many different answers do you expect?
 
 
 # %%
@@ -139,9 +139,9 @@ def look_inside(module):
 look_inside(heads_v1)
 
 # %% [markdown]
-# One, and none. `[head] * 8` is the same head written down eight times, and PyTorch does not look into a
-# Python list. Two bugs in one line, and no error from either. The fix is one line as well: make eight layers,
-# one by one, and keep them in `nn.ModuleList`, as 01 did with its encoders.
+# One answer, and no parameters: the two bugs of 01 in a single line. `[head] * 8` is the same head written
+# down eight times, and PyTorch does not look into a Python list. As there, the fix is to make eight layers
+# one by one and to keep them in an `nn.ModuleList`.
 
 
 # %%
@@ -158,12 +158,13 @@ look_inside(heads_v2)
 print("one head of 512 numbers:         ", sum(p.numel() for p in SelfAttention(512, 512, 512).parameters()))
 
 # %% [markdown]
-# Eight answers. And eight heads of 64 numbers have as many parameters as one of 512: they share the width.
+# Eight answers now, from as many parameters as one head of 512 numbers has, because the heads share the
+# width.
 #
 # ## Stage 13 - Projection
 #
-# So far head 1 fills the first 64 numbers of every word, and nothing else. Whoever reads the word next finds
-# eight separate reports. The paper sends them through one more matrix, `W_O`: the **projection**.
+# So far head 1 fills the first 64 numbers of every word and nothing else, so that whoever reads the word next
+# finds eight separate reports. The paper sends them through one more matrix, `W_O`: the **projection**.
 
 
 # %%
@@ -178,11 +179,10 @@ class HeadsV3(HeadsV2):
 
 torch.manual_seed(0)
 heads_v3 = HeadsV3()
-print(tuple(sentence.shape), "->", tuple(heads_v3(sentence).shape))
 
 # %% [markdown]
-# The shape says nothing about what changed. Silence head 1: set its 64 numbers to 0. How many of a word's 512
-# numbers will that move before `W_O`, and how many after?
+# The shape is the same as before, so it cannot say what has changed. Silence head 1 by setting its 64 numbers
+# to 0. How many of a word's 512 numbers will that move before `W_O`, and how many after?
 
 # %%
 with torch.no_grad():
@@ -195,8 +195,8 @@ with torch.no_grad():
 # %% [markdown]
 # **The projection lets every head write into all numbers of a word, and mixes what the heads have found.**
 #
-# There is a second way to read this product. Cut `W_O` into eight blocks of 64 rows, one for each head. Let
-# every head be projected by its own block, and add up the eight results.
+# There is a second way to read this product: cut `W_O` into eight blocks of 64 rows, let every head be
+# projected by its own block, and add up the eight results.
 
 # %%
 with torch.no_grad():
@@ -208,14 +208,14 @@ with torch.no_grad():
 # **So 64 numbers become 512 again: each head has its own 64 x 512 block of `W_O`, and the eight results are
 # added.**
 #
-# *Going deeper: [What does the projection buy?](studies/04b_what_does_the_projection_buy.ipynb)* Where a
-# linear layer follows, which could do its work, it still speeds up training, above all of narrow heads.
+# *Going deeper: [What does the projection buy?](studies/04b_what_does_the_projection_buy.ipynb)* No function
+# where a linear layer follows, and still a quicker training, above all of narrow heads.
 #
 # ### One wide product
 #
-# Eight heads in a loop mean eight small products with `W_Q`. Put the eight matrices side by side, and one
-# product does it for all. Then each word has 512 numbers, which must become eight heads of 64: from `(S, D)`
-# to `(H, S, dk)`. PyTorch can reshape, so ask for that shape.
+# Eight heads in a loop mean eight small products with `W_Q`. With the eight matrices side by side one product
+# does it for all, and then the 512 numbers of each word must become eight heads of 64: from `(S, D)` to
+# `(H, S, dk)`. PyTorch can reshape, so ask for that shape.
 
 # %%
 W_Q, W_K, W_V = (
@@ -234,8 +234,8 @@ def wide_v1(words):
 print(tuple(sentence.shape), "->", tuple(wide_v1(sentence).shape))
 
 # %% [markdown]
-# It runs, and the shape is right. Does word 1 notice when word 3 changes, as 02 asked? And with the same
-# matrices, does it give what the loop gives? Answer both first.
+# It runs, and the shape is right. Two questions before you go on: does word 1 notice when word 3 changes,
+# as 02 asked, and do the same matrices give what the loop gives?
 
 # %%
 edited = sentence.clone()
@@ -245,8 +245,9 @@ print("equal to the eight heads:", torch.allclose(wide_v1(sentence), heads_v3(se
 
 # %% [markdown]
 # Word 1 notices, so the check of 02 is content, and yet the numbers are others. Take some that you can
-# follow: 23 is the third number of word 2. Two heads should get two numbers of each word. What will a reshape
-# give head 1 for word 2? On the right each word is first cut into heads, then words and heads are swapped.
+# follow, such as 23 for the third number of word 2. Each of two heads should get two numbers of every word.
+# What will a reshape give head 1 for word 2? On the right, each word is first cut into heads, and then
+# words and heads are swapped.
 
 # %%
 labelled = torch.tensor([[11, 12, 13, 14], [21, 22, 23, 24], [31, 32, 33, 34]])  # (S, D)
@@ -254,11 +255,11 @@ ways = {
     "reshape": labelled.reshape(2, 3, 2),  # (H, S, dk)
     "unflatten, transpose": labelled.unflatten(-1, (2, 2)).transpose(0, 1),  # (H, S, dk)
 }
-plots.show(plots.cut_into_heads(labelled, ways))
+plots.show(pictures.cut_into_heads(labelled, ways))
 
 # %% [markdown]
-# A reshape leaves all numbers in their order and cuts the row anew. What head 1 takes for word 2 is the other
-# half of word 1. The fix is in the line with the cut.
+# A reshape leaves all numbers in their order and cuts the row anew, so what head 1 takes for word 2 is the
+# other half of word 1. The fix needs two lines, one that cuts and one that swaps.
 
 
 # %%
@@ -273,12 +274,13 @@ print("equal to the eight heads:", torch.allclose(wide_v2(sentence), heads_v3(se
 
 # %% [markdown]
 # *Going deeper: [Four ways to the same attention](studies/04a_four_ways_to_the_same_attention.ipynb)* All
-# give the same, gradients included; for long sentences PyTorch's own function was the fastest.
+# give the same, gradients included. The wide layer beats the list for short sentences only, and for long
+# ones PyTorch's own function was the fastest.
 #
-# The final form is the same layer, with `nn.Linear` for the matrices, which adds a bias to each. Read
-# `forward`: cut, attend, join, project. Its three inputs are the same words here, as `AttendToItself`
-# passes them on. You may ignore `mask` until 09, `dropout` until 12, and `check_heads`, which only checks
-# the arguments.
+# The final form is the same layer with `nn.Linear` for the matrices, which adds a bias to each. Read only
+# `forward`: cut, attend, join, project. You may ignore `mask` until 09, `dropout` until 12, and
+# `check_heads`, which looks at the arguments. Its three inputs are the same words here, passed on by
+# `AttendToItself`.
 
 
 # %% tags=["final"]
@@ -323,7 +325,7 @@ class AttendToItself(nn.Module):
 
 
 # %% [markdown]
-# Give it the four matrices, and compare once more. (`nn.Linear` keeps its matrix transposed.)
+# Give it the four matrices, transposed, since `nn.Linear` keeps them so, and compare once more.
 
 # %%
 eight = MultiHeadAttention(512, 8)
@@ -339,9 +341,9 @@ assert same
 # %% [markdown]
 # ## Why eight?
 #
-# Eight heads have as many parameters as one of the same width, so a task may decide between them. Take
-# *count* of the scoreboard: how often does my symbol occur in the sentence? But weights sum to 1, whatever
-# the sentence. How can attention count?
+# Whether *ihn* needs eight heads, weights cannot tell, but a task can. Eight heads have as many parameters as
+# one of the same width, so let them compete in *count* of the scoreboard: how often does my symbol occur in
+# the sentence? Since weights sum to 1, whatever the sentence, how can attention count at all?
 
 # %%
 symbols = torch.tensor([3, 5, 3, 1, 5, 3, 2, 5])  # (S,)
@@ -351,11 +353,12 @@ value = (symbols == wanted).float()  # (S,), each word hands over: am I the want
 print(f"share {weights @ value:.3f}, times the length {8 * weights @ value:.0f}")
 
 # %% [markdown]
-# It finds a share. All sentences of the task have eight words, and a share times the length is a count.
+# It finds a share, and as all sentences of the task have eight words, a share times the length is a count.
 #
-# This head tells *every* word how often 3 occurs. A 5 needs another answer. Of two heads, one could count
-# the 3 and the other the 5. Do more heads help? One gets about half of the words right, a tenth above the
-# best guess. Bet on two, then train them.
+# This head tells every word the same. With a longer value it could hand over all eight counts at once, and
+# still no word would know which of them is its own, so how a head looks must hang on the word that asks. One
+# head gets about half of the words right, a tenth above the best guess. Do more heads help? Bet on two, then
+# train them.
 
 # %% tags=["nbval-ignore-output"]
 # not compared: the accuracy of a model trained here
@@ -364,28 +367,29 @@ trained = scoreboard.measure_tasks(lambda: AttendToItself(MultiHeadAttention(64,
 print(f"{n_heads} heads, {64 // n_heads} numbers each: count {trained['count']:.2f}")
 
 # %% [markdown]
-# And this is what was measured for 1, 2, 8 and 16, with three seeds each (`python -m lessons.boards
-# heads`). All four have the same number of parameters.
+# This is what was measured, as means of three seeds each (`python -m lessons.boards heads`). All have the
+# same number of parameters.
 
 # %%
-# alt: Board of means: count is .49 with one head, .85 with two, .99 with eight and .98 with sixteen; odd .55,
-#   .59, .70 and .72.
-measured = scoreboard.recorded("heads")
-few = {row: measured[row] for row in ("1 head", "2 heads", "8 heads", "16 heads")}
-plots.show(plots.board(few, means=True, title="Heads in the same width"))
+# alt: Bars of the share of words that are counted right: best guess .39, one head .49, with six times the
+#   steps .50, two heads .85, four .95, eight .99, sixteen .98.
+bars = {"best guess": scoreboard.chance(scoreboard.TASKS["count"])}
+for row, scores in scoreboard.recorded("heads").items():
+    if row != "1 head and feed-forward":  # that one is for 05
+        bars[row.replace("six times the steps", "6 x steps")] = sum(scores["count"]) / len(scores["count"])
+plots.show(plots.share_bars({"counted right": bars}))
 
 # %% [markdown]
-# **Several heads are better than one of the same width, with only a linear layer behind them: one counts
-# half of the words right, two .85, and eight .99.** Six times as many steps do not help the single head.
-# **Why eight heads? Because eight count better here than two, and sixteen no better that the seeds could
-# tell; it is a measurement and no law.** Our tasks have eight symbols, which may be the reason. The paper
-# tried 1, 4, 8, 16 and 32 heads on translation: one was worst, and 32 lost again (table 3, rows A). And of
-# a trained translator many heads can be switched off, one at a time, with hardly a loss (Michel and others,
-# 2019).
+# **In *count* several heads are better than one of the same width, with only a linear layer behind them:
+# one counts half of the words right, two .85, and eight .99.** Six times as many steps do not help the
+# single head. **Why eight heads? Because two count worse here, four come close (.89 to .99), and sixteen no
+# better, as far as three seeds can tell; it is a measurement and no law.** The paper tried 1, 4, 8, 16 and
+# 32 heads on translation, where one was worst and 32 lost again (table 3, rows A). And of a trained
+# translator many heads can be switched off, one at a time, with hardly a loss (Michel and others, 2019).
 #
 # ## Put it into the whole model
 #
-# In 01 the memory of word 1 knew nothing of word 3. All six encoders get eight heads of their own. And now?
+# In 01 the memory of word 1 knew nothing of word 3. What will it know when all six encoders have eight heads?
 
 # %%
 torch.manual_seed(0)
@@ -395,12 +399,13 @@ for encoder in outline.encoders:
 edited = torch.cat([source[:2], source[2:] + 1.0])  # (S, D)
 moved = (outline.encode(source)[0] - outline.encode(edited)[0]).abs().max().item()
 print("the memory of word 1 notices word 3:", moved > 1e-6)
-print("output:", tuple(outline(source, torch.randn(2, 512)).shape))  # (T, D)
 
 # %% [markdown]
 # ## The scoreboard
 #
-# Now all six tasks. The last row is trained while you wait, with one seed. Which columns will move?
+# Three more tasks wait here for their part: *odd* asks whether my symbol occurs an odd number of times,
+# *hop* takes my number as a place and asks what stands there, and *two hops* takes that number as a place
+# again. The last row is trained while you wait, with one seed. Which columns will move?
 
 # %% tags=["nbval-ignore-output"]
 # alt: Scoreboard of best guess, 03 one head, 04 eight heads, and the live row. From 03 to 04 count rises from
@@ -412,23 +417,25 @@ so_far = {row: scores for row, scores in scoreboard.recorded("encoder", last="04
 plots.show(plots.board(so_far, live=live, chance=chance, means=True, repeats="04 eight heads, one seed"))
 
 # %% [markdown]
-# *Count* is solved, and *odd*, whether the count is odd, begins to move. *Reverse*, *hop* and *two hops* stay
-# where they were: they ask for places, and no number of heads knows where a word stands.
+# *Count* is as good as solved, and *odd* begins to move. *Reverse*, *hop* and *two hops* stay where they
+# were, because they ask for places, and no number of heads knows where a word stands.
 #
 # ## Recap
 #
-# 1. One softmax divides one attention. Eight heads divide it eight times, with as many parameters as one wide
-#    head.
-# 2. `[head] * 8` is one head. A Python list hides its layers; `nn.ModuleList` shows them.
+# 1. One softmax divides one attention, while eight heads divide it eight times, with as many parameters as
+#    one wide head. In the translator they divide the attention of *ihn* in eight ways, and hardly to the
+#    ball.
+# 2. `[head] * 8` is one head, and a Python list hides its layers, which `nn.ModuleList` shows.
 # 3. Side by side, eight times 64 numbers are 512. Through `W_O` every head writes into all of them.
-# 4. Cut each word into heads, then transpose. A reshape alone scrambles the words, without an error.
-# 5. Why eight? One head counts half of the words right, two .85, eight .99, and sixteen no more.
+# 4. Cut each word into heads, then transpose, since a reshape alone scrambles the words without an error.
+# 5. Why eight? One head counts half of the words right, two .85, four come close, eight get .99, sixteen no
+#    more.
 #
 # ## Exercises
 #
 # Replace the `...` and run the cell. The check answers at once.
 #
-# **1. Warm-up.** On paper: `MultiHeadAttention(256, 16)`. How many numbers has a head, and how many
+# **1. Warm-up.** On paper, for `MultiHeadAttention(256, 16)`: how many numbers has a head, and how many
 # parameters has the layer, biases included?
 
 # %% tags=["exercise"]
@@ -454,9 +461,9 @@ def join_heads(heads, W_O):
 check.join_heads(join_heads)
 
 # %% [markdown]
-# **3. Debug.** A layer without matrices: queries, keys and values are the words themselves. It is right for
-# one sentence, and a batch keeps its shape. Yet a batch goes wrong. Which property of this page, or of 03,
-# shows it? Find that first, then fix the layer.
+# **3. Debug.** In this layer without matrices, queries, keys and values are the words themselves. It is
+# right for one sentence, and a batch keeps its shape and goes wrong all the same. Find the property of this
+# page, or of 03, that shows it, and then fix the layer.
 
 
 # %%
@@ -483,7 +490,7 @@ def heads_fixed(words, n_heads):
 check.heads_fixed(heads_fixed)
 
 # %% [markdown]
-# **4. Stretch.** Eight heads of the board have 16,640 parameters. Count with fewer than a third of them:
+# **4. Stretch.** The eight heads above have 16,640 parameters. Count with fewer than a third of them:
 # return a module from `(B, S, 64)` to the same shape, with at most 5,000 parameters, that gets more than .8
 # in *count*. The check trains it, for some seconds. `MultiHeadAttention` and `AttendToItself` may be in it.
 

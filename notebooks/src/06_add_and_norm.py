@@ -7,13 +7,13 @@
 #
 # {{badge}}
 #
-# The paper does not use one encoder layer. It uses six, one on top of the other. You have both parts of a
-# layer, attention and feed-forward, so pile them up. **How does it get deep?**
+# The paper does not use one encoder layer but six, one on top of the other. You have both parts of a layer,
+# attention and feed-forward, so pile them up. **How does it get deep?**
 #
 # - **You need**: [04 - Multi-head attention](04_multi_head.ipynb) and [05 -
 #   Feed-forward](05_feed_forward.ipynb).
-# - **It runs** in {{time}} on a laptop with two cores. In class, *Does it learn?*, the scoreboard and
-#   exercise 4 can be left for home.
+# - **It runs** in {{time}} on a laptop with two cores. *Layer norm or batch norm?*, the scoreboard and
+#   exercises 3 and 4 are for home.
 #
 # **From two lessons back.** In 04, eight heads mix the values of all words, by their attention weights, and
 # a projection joins the eight. Suppose that all words happen to have the same attention weights: the first
@@ -37,8 +37,8 @@ import torch
 from torch import nn
 
 from helpers import plots
-from helpers.model import FeedForward, MultiHeadAttention  # built in 04 and 05
-from lessons import scoreboard
+from helpers.model import FeedForward, MultiHeadAttention, record_attention  # 05, 04 and 00
+from lessons import pictures, scoreboard
 from lessons.boards.add_and_norm import round_both, wrapped
 from lessons.exercises import add_and_norm as check
 from lessons.outline import AttendToItself, TransformerOutline  # built in 04 and 01
@@ -49,24 +49,21 @@ plots.show(plots.close_up(built=built, today=["encoder_add_norm"], title="06: ad
 
 # %% [markdown]
 # After each part stands a flat box, *add & norm*, and a line leads round the part into it. The paper calls
-# the two parts **sub-layers**. The line and the box are today's work.
+# the two parts **sub-layers**, and the line and the box are today's work.
 #
 # ## Stage 16 - Add and norm
 #
-# First without the box: attention and feed-forward, six times in a row, twelve sub-layers in all. What they
-# hold is random, as PyTorch draws it. (`factor` will be needed later.)
+# First without the box: attention and feed-forward, six times in a row, which makes twelve sub-layers. What
+# they hold is random, as PyTorch draws it.
 
 
 # %%
-@torch.no_grad()
-def new_sublayers(d_model, n_heads, factor=1):
+def new_sublayers(d_model, n_heads):
     torch.manual_seed(0)
     layers = nn.Sequential()
     for _ in range(6):
         layers.append(AttendToItself(MultiHeadAttention(d_model, n_heads)))
         layers.append(FeedForward(d_model, 4 * d_model))
-    for parameter in layers.parameters():
-        parameter *= factor if parameter.dim() == 2 else 1  # the matrices
     return layers
 
 
@@ -83,20 +80,23 @@ def show_rows(rows):
 show_rows(new_sublayers(4, 2)(words))
 
 # %% [markdown]
-# Three rows of four numbers, as it should be, and none of them strange. Now cover the names. Which row is
+# Three rows of four numbers, as it should be, and none of them strange. Now cover the names: which row is
 # `Hund`?
 #
-# You cannot tell: the rows are equal. After how many of the twelve sub-layers is the difference gone? Guess,
-# then look at the distance between `der` and `Hund` after each.
+# You cannot tell, because the three rows are equal. After how many of the twelve sub-layers is the
+# difference gone? Guess, then look at the distance between `der` and `Hund` after each. Below are the first
+# attention weights of `der`, one list a head.
 
 # %%
-x = words
-for sublayer in new_sublayers(4, 2):
-    x = sublayer(x)  # (S, D)
-    print(f"{(x[0] - x[1]).norm().item():.4f}", end="  ")
+x, sublayers = words, new_sublayers(4, 2)
+with record_attention(sublayers) as maps:
+    for sublayer in sublayers:
+        x = sublayer(x)  # (S, D)
+        print(f"{(x[0] - x[1]).norm().item():.4f}", end="  ")
+print("\nweights of der:", [[round(share, 2) for share in head[0]] for head in maps["0.attention"].tolist()])
 
 # %% [markdown]
-# A new attention shares its weights almost evenly, so it hands every word nearly the same mix. That mix
+# A new attention shares its weights almost evenly, so it hands every word nearly the same mix, and that mix
 # *replaces* the word. The feed-forward part sees each word alone and cannot bring back what is lost.
 #
 # How could a word survive this? It takes one plus sign.
@@ -110,12 +110,12 @@ print()
 show_rows(x)
 
 # %% [markdown]
-# This is a **residual connection**, or skip connection. The sub-layer supplies only what should *change*. One
-# that has nothing to say returns zeros, and the word passes as it was.
+# This is a **residual connection**, or skip connection. The sub-layer supplies only what should *change*, so
+# one that has nothing to say returns zeros, and the word passes as it was.
 #
-# Three words of four numbers are few. Take 32 sentences of eight random words, 64 numbers wide. How much of a
-# word is its own? Subtract the mean of the sentence, and compare what is left with the whole: 1 when nothing
-# is shared, 0 when all words of the sentence are the same.
+# Three words of four numbers are few, so take 32 sentences of eight random words, 64 numbers wide. How much
+# of a word is its own? Subtract the mean of the sentence, and compare what is left with the whole: it is 1
+# when words have nothing in common, and 0 when all are the same.
 
 
 # %%
@@ -140,41 +140,44 @@ title = "How much of a word is its own?"
 plots.show(plots.curves(lines, xlabel="sub-layer", ylabel="share", title=title, log=True))
 
 # %% [markdown]
-# The lower line ends where numbers of 32 bits end: what is left is rounding.
+# Numbers of 32 bits carry about seven digits, so what is left of the lower line at 1e-07 is rounding.
 #
-# **Why add the input back? So that a word survives being mixed with the others. After six new layers that
-# replace, all words of a sentence are one and the same; after six that add, they still differ.**
+# **Why add the input back? So that a word survives being mixed with the others: after six new layers that
+# replace, all words of a sentence are one and the same, while after six that add they still differ.**
 #
 # *Going deeper: [Six layers with and without](studies/06b_six_layers_with_and_without.ipynb)*. It is the
-# mixing that does it: where no word may see another, six layers need no residual connection to learn to
-# copy.
+# mixing that does it, since where no word may see another, six layers need no residual connection to learn
+# to copy.
 #
 # ### Numbers that grow
 #
 # Adding has a price. Here is the standard deviation of the numbers after each of the six layers, with the
-# matrices as drawn, and with matrices of your choice. Twice as large, what do you expect after six?
+# matrices as drawn and with matrices of your choice. Twice as large, what do you expect after six?
 
 # %%
 factor = 2  # yours: try 0.5 and 3
 for matrices in (1, factor):
-    x, found = torch.randn(32, 8, 64), []  # (B, S, D)
-    for number, sublayer in enumerate(new_sublayers(64, 8, matrices)):
+    sublayers, x, found = new_sublayers(64, 8), torch.randn(32, 8, 64), []  # (B, S, D)
+    for parameter in sublayers.parameters():
+        parameter.data *= matrices if parameter.dim() == 2 else 1
+    for number, sublayer in enumerate(sublayers):
         x = x + sublayer(x)  # (B, S, D)
         found += [x.std().item()] if number % 2 else []
     print(f"matrices times {matrices}:", *[f"{deviation:6.1f}" for deviation in found])
 
 # %% [markdown]
-# As drawn, hardly anything happens. Twice as large, the last layer gets numbers about a hundred times as
-# large, and nobody promises how large matrices become in training. Hence the second half of the box.
+# As drawn, the numbers hardly grow, but with matrices twice as large, what comes out is about a hundred times
+# what went in. And nobody promises how large matrices become in training. Hence the second half of the box.
 #
-# **Why normalise after each addition? So that every part gets numbers of about one standard deviation,
-# however large the matrices below it are.** (As long as they stay small, a stack can do without: 06b.)
+# **Why normalise after each addition? So that every part gets numbers whose standard deviation is about 1,
+# however large the matrices below it are.** (From matrices as drawn, six layers learn two tasks as well
+# without it: 06b.)
 #
 # ### Layer normalisation by hand
 #
-# Take the numbers of one word. Subtract their mean, divide by their standard deviation: the root of the mean
-# of the squared differences. On paper, `[0, 0, 4, 4]` has the mean 2, and all its differences are 2 or -2. So
-# the result must be `[-1, -1, 1, 1]`.
+# Take the numbers of one word, subtract their mean, and divide by their standard deviation, which is the root
+# of the mean of the squared differences. On paper, `[0, 0, 4, 4]` has the mean 2, and all its differences are
+# 2 or -2, so the result must be `[-1, -1, 1, 1]`.
 
 
 # %%
@@ -188,11 +191,11 @@ print(layer_norm_1(by_hand))
 
 # %% [markdown]
 # 0.866 is not 1, and the row of fives came out as `nan`. PyTorch's `std` divides the sum of squares by 3,
-# not by 4: the **unbiased** estimate, made for samples. And the fives have the deviation 0, so 0 was
-# divided by 0.
+# not by 4, which is the **unbiased** estimate, made for samples. And because the fives have the deviation 0,
+# 0 was divided by 0.
 #
-# Two fixes. The mean of the squared differences is the **variance**; with `correction=0` it divides by `D`.
-# And a small number, `eps`, keeps the divisor away from 0.
+# Two fixes, then. The mean of the squared differences is the **variance**, which `correction=0` divides by
+# `D`, and a small number, `eps`, keeps the divisor away from 0.
 
 
 # %%
@@ -205,8 +208,8 @@ def layer_norm_2(x, eps=1e-5):
 print(layer_norm_2(by_hand))
 
 # %% [markdown]
-# As on paper. Is it also what `nn.LayerNorm` computes? Its `eps` is 0.00001 too. Compare both versions on
-# rows of three kinds, by the largest difference.
+# As on paper, but is it also what `nn.LayerNorm` computes, whose `eps` is 0.00001 too? Compare both
+# versions on rows of three kinds, by the largest difference.
 
 # %%
 torch.manual_seed(0)
@@ -224,9 +227,9 @@ compare(layer_norm_1)
 compare(layer_norm_2)
 
 # %% [markdown]
-# Version 1 is off everywhere, on wide rows by so little that a loose test would let it pass. Version 2 looks
-# right, until the numbers are about a thousandth. There the variance is a millionth, smaller than `eps`, and
-# it matters where `eps` is added. PyTorch adds it to the variance, *inside* the root.
+# Version 1 is off everywhere, though on wide rows by so little that a loose test would let it pass. Version 2
+# looks right until the numbers are about a thousandth. There the variance is a millionth, smaller than `eps`,
+# so it matters where `eps` is added, and PyTorch adds it to the variance, *inside* the root.
 
 
 # %%
@@ -239,9 +242,9 @@ def layer_norm_3(x, eps=1e-5):
 compare(layer_norm_3)
 
 # %% [markdown]
-# Equal. One thing is missing: every word now has mean 0 and standard deviation 1, and the next part may
-# want something else. So each of the `D` columns gets a factor and a summand that are trained, 1 and 0 at
-# the start.
+# Equal, but every word, unless its numbers are tiny, now has mean 0 and standard deviation 1, and the next
+# part may want something else. So each of the `D` columns gets a factor and a summand that are trained, and
+# start as 1 and 0.
 
 
 # %%
@@ -257,39 +260,17 @@ class LayerNorm(nn.Module):
 
 
 ours, theirs = LayerNorm(4), nn.LayerNorm(4)
-nn.init.normal_(ours.weight)
+for parameter in ours.parameters():
+    nn.init.normal_(parameter)
 theirs.load_state_dict(ours.state_dict())
 print("equal to nn.LayerNorm:", torch.allclose(ours(words), theirs(words), atol=1e-6))
 
 # %% [markdown]
 # From here on you use `nn.LayerNorm`.
 #
-# An older way is **batch normalisation**. It takes mean and deviation over all words of all sentences, for
-# each of the `D` columns. Here are both, in a batch of two sentences. The second one is shorter, and has been
-# filled up with an empty word (hatched), the **padding**.
-
-# %%
-# alt: A batch of two sentences as cells with numbers, twice. Layer norm takes together the four numbers of
-#   one word, der. Batch norm takes together the first number of all six words, the hatched one included.
-batch = torch.stack([words, words.roll(-1, 0)])  # (B, S, D)
-batch[1, 2] = 0
-one_word, one_column = torch.zeros(2, 3, 1, dtype=torch.bool), torch.tensor([True, False, False, False])
-one_word[0, 0] = True
-sentences, real = [names, ["Hund", "bellt", "(empty)"]], torch.tensor([[True] * 3, [True, True, False]])
-panels = {"layer norm: one word": one_word, "batch norm: one column": one_column}
-plots.show(plots.taken_together(batch, panels, words=sentences, real=real))
-
-# %% [markdown]
-# On the left, nobody but `der` decides what becomes of `der`. On the right its company does, padding
-# included.
-#
-# *Going deeper: [Layer norm or batch norm?](studies/06a_layer_norm_or_batch_norm.ipynb)* In a fair trial
-# batch norm counts as well as layer norm. But it makes a word depend on its company, and when it was
-# trained on one sentence at a time it was of no use afterwards.
-#
 # ### Both, round each sub-layer
 #
-# Section 3.1 of the paper says it in one formula: `LayerNorm(x + Sublayer(x))`. Put it round both parts. A
+# Section 3.1 of the paper says it in one formula, `LayerNorm(x + Sublayer(x))`, to be put round both parts. A
 # norm is a norm, so one will do.
 
 
@@ -311,8 +292,8 @@ layer_1 = EncoderLayer1(4, 2, 16)
 show_rows(layer_1(words))
 
 # %% [markdown]
-# It runs, and each row has mean 0. Now count on paper: two norms, with a factor and a summand for each of 4
-# places. How many parameters is that? Then ask the layer.
+# It runs, and each row has mean 0. Count on paper before you ask the layer: two norms, with a factor and a
+# summand for each of 4 places, have how many parameters?
 
 
 # %%
@@ -321,23 +302,15 @@ def norm_parameters(layer):
     return sum(parameter.numel() for norm in norms for parameter in norm.parameters())
 
 
-def set_and_read(after_attention, after_feed_forward):
-    nn.init.constant_(after_attention.weight, 3.0)
-    nn.init.constant_(after_feed_forward.weight, 5.0)
-    return after_attention.weight[0].item(), after_feed_forward.weight[0].item()
-
-
 print("parameters in norms:", norm_parameters(layer_1))
-print("set to 3 and 5, they are:", set_and_read(layer_1.norm, layer_1.norm))
 
 # %% [markdown]
-# Eight, not sixteen, and the 5 has overwritten the 3: there is one norm, used twice. What training does to it
-# after attention it also does to it after feed-forward. You would not find this bug in the accuracy. Trained
-# with three seeds, the shared norm counts as well as two (.99 each, in one layer), so only the count of
-# parameters tells.
+# Eight, not sixteen: there is one norm, used twice, so training cannot change it after attention alone. You
+# would not find this bug in the accuracy. Trained with three seeds, a layer with one shared norm counts as
+# well as one with two, so only the parameters tell.
 #
-# The fix is a module for add and norm, and one of them for each sub-layer. Two arguments come later:
-# `dropout` in 12, and `norm_first` in 08.
+# The fix is a module for add and norm, one for each sub-layer. Two of its arguments come later, `dropout`
+# in 12 and `norm_first` in 08.
 
 
 # %% tags=["final"]
@@ -378,36 +351,38 @@ class EncoderLayer(nn.Module):
 
 
 # %%
-torch.manual_seed(0)
-layer_1, layer = EncoderLayer1(4, 2, 16), EncoderLayer(4, 2, 16, dropout=0.0)
-layer.load_state_dict(layer_1.state_dict(), strict=False)  # all but the norms, which are new in both
-print("new, both compute the same:", torch.allclose(layer(words), layer_1(words), atol=1e-6))
-print("parameters in norms:", norm_parameters(layer))
-print("set to 3 and 5, they are:", set_and_read(*[wrap.norm for wrap in layer.add_and_norm]))
+print("parameters in norms:", norm_parameters(EncoderLayer(4, 2, 16)))
 
 # %% [markdown]
-# ## Stage 17 - The stack and an empty place for positions
+# ### Layer norm or batch norm?
 #
-# Six of them. Four ways to write that come to mind, and all four run. Which would you trust?
-
+# An older way is **batch normalisation**, which takes mean and deviation over all words of all sentences, for
+# each of the `D` columns. Here are both, in a batch of two sentences. The second one is shorter, and has been
+# filled up with an empty word (hatched), the **padding**.
 
 # %%
-def new_layer():
-    return EncoderLayer(4, 2, 16, dropout=0.0)
-
-
-torch.manual_seed(0)
-one = new_layer()
-stacks = {
-    "six in a list": [new_layer() for _ in range(6)],
-    "one, six times": nn.ModuleList([one] * 6),
-    "six copies": nn.ModuleList([copy.deepcopy(one) for _ in range(6)]),
-    "six, one by one": nn.ModuleList([new_layer() for _ in range(6)]),
-}
+# alt: A batch of two sentences as cells with numbers, twice. Layer norm takes together the four numbers of
+#   one word, der. Batch norm takes together the first number of all six words, the hatched one included.
+batch = torch.stack([words, words.roll(-1, 0)])  # (B, S, D)
+batch[1, 2] = 0
+one_word, one_column = torch.zeros(2, 3, 1, dtype=torch.bool), torch.tensor([True, False, False, False])
+one_word[0, 0] = True
+sentences, real = [names, ["Hund", "bellt", "(empty)"]], torch.tensor([[True] * 3, [True, True, False]])
+panels = {"layer norm: one word": one_word, "batch norm: one column": one_column}
+plots.show(pictures.taken_together(batch, panels, words=sentences, real=real))
 
 # %% [markdown]
-# Put each into a module as its `layers`. Ask how many parameters PyTorch finds, where six layers should have
-# six times as many as one, and how many different first matrices there are.
+# On the left, nobody but `der` decides what becomes of `der`, while on the right its company does, padding
+# included.
+#
+# *Going deeper: [Layer norm or batch norm?](studies/06a_layer_norm_or_batch_norm.ipynb)* In a fair trial
+# batch norm counted a little better. But it makes a word depend on its company, and with the statistics of
+# one sentence at a time it was useless afterwards.
+#
+# ## Stage 17 - The stack and an empty place for positions
+#
+# You could make one layer and copy it, or make six one by one. Both go into an
+# `nn.ModuleList`, where PyTorch finds them (04). Compare the parameters, and how many first matrices differ.
 
 
 # %%
@@ -415,43 +390,29 @@ def count(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+torch.manual_seed(0)
+one = EncoderLayer(4, 2, 16)
+stacks = {
+    "six copies": nn.ModuleList([copy.deepcopy(one) for _ in range(6)]),
+    "six, one by one": nn.ModuleList([EncoderLayer(4, 2, 16) for _ in range(6)]),
+}
 print("one layer:", count(one), "parameters, so six:", 6 * count(one))
 for name, layers in stacks.items():
-    stack = nn.Module()
-    stack.layers = layers
     different = {tuple(layer.self_attention.query.weight.flatten().tolist()) for layer in layers}
-    print(f"{name:16} parameters {count(stack):4}  different layers {len(different)}")
+    print(f"{name:16} parameters {count(layers):4}  different layers {len(different)}")
 
 # %% [markdown]
-# Nobody finds what is in a Python list (04). The second stack is one layer that is used six times. The
-# copies have all their parameters, but start as six times the same. **A stack of six is really six when its
-# layers are made one by one and kept in an `nn.ModuleList`: six times the parameters of one, and no two
-# alike.**
+# The copies have all their parameters, but start as six times the same layer.
+# **A stack of six is really six when its layers are made one by one and kept in an `nn.ModuleList`: six times
+# the parameters of one, and no two alike.**
 #
-# Why not `nn.Sequential`, which would spare you the loop? Hide `bellt` with a mask, and see.
-
-# %% tags=["raises-exception"]
-six = nn.Sequential(*stacks["six, one by one"])
-hide_bellt = torch.tensor([[True, True, False]] * 3)  # (S, S), True means: may attend
-six(words, hide_bellt)
-
-# %% [markdown]
-# `nn.Sequential` hands on one thing, and each layer also takes the mask. So there will be a loop:
-# `for layer in layers: x = layer(x, mask)`.
+# `nn.Sequential` would spare you the loop, but it hands on one thing, and each layer also takes the mask. So
+# there will be a loop, `for layer in layers: x = layer(x, mask)`.
 #
-# The map has one more box below the layers, *positions*. Does the stack need it? Turn the sentence round:
-# what do you expect of `der`?
-
-# %%
-show_rows(six(words))
-print("turned round and back:")
-show_rows(six(words.flip(0)).flip(0))
-
-# %% [markdown]
-# "bellt Hund der" gives the same three vectors as "der Hund bellt". Nothing in the stack knows where a word
-# stands. That is for 07; today you leave the place empty. `nn.Identity` returns what it gets.
+# The map has one more box below the layers, *positions*. Like one head (03), the stack does not know the
+# order of the words. Until 07, `nn.Identity`, which returns what it gets, keeps the place.
 #
-# Now the whole model of 01, with six real layers at full width, and the empty place in front.
+# Now the whole model of 01, with six real layers at full width and the empty place in front.
 
 # %%
 torch.manual_seed(0)
@@ -468,35 +429,46 @@ print(f"parameters of the six layers: {count(model.encoders):,}")
 #
 # ## Does it learn?
 #
-# New layers with a residual connection keep their words apart. Does that help six of them to learn? Take
-# the plainest task, `copy`, on which each word must only repeat itself. The **loss** says how wrong a model
-# is: softmax turns its outputs at a place into shares, and the loss is minus the logarithm of the share of
-# the right symbol, averaged over all places. It is called **cross-entropy**. Eight equal shares cost log 8
-# = 2.08, and being sure and right costs 0.
+# New layers with a residual connection keep their words apart, but does that help six of them to learn?
+# Take the plainest task, `copy`, on which each word must only repeat itself. The **loss**, here the
+# **cross-entropy**, says how wrong a model is. Softmax turns its outputs at a place into shares, and the
+# loss is minus the logarithm of the share of the right symbol, averaged over all places. Eight equal shares
+# cost log 8 = 2.08, and being sure and right costs 0.
 #
-# `wrapped` builds six encoder layers as above, and leaves out what you name. Bet on where the second line
+# `wrapped` builds six encoder layers as above and leaves out what you name, so bet on where the second line
 # ends.
 
+
 # %% tags=["nbval-ignore-output"]
-# alt: Two lines of the loss over 150 steps of training. With residual connections it falls to 0 within the
-#   first steps. Without, it stays far above.
+# alt: Two lines of the loss over 150 steps of training. With residual and norm it falls to 0 within the first
+#   steps. With the norm only, it stays far above.
 # not compared: losses of models trained here
-losses, copy_task = {}, scoreboard.TASKS["copy"]
-for name, parts in {"with residual": round_both(), "without": round_both(residual=False)}.items():
-    found = []  # (step, loss)
-    model = scoreboard.train_on(
-        copy_task, lambda parts=parts: wrapped(6, **parts), steps=150,
-        on_step=lambda *pair, pairs=found: pairs.append(pair))  # fmt: skip
-    losses[name] = tuple(zip(*found, strict=True))
-    print(f"{name}: {scoreboard.accuracy(model, copy_task):.2f} right")
-plots.show(plots.curves(losses, title="six layers learn to copy"))
+def learn_to_copy(**parts):
+    torch.manual_seed(0)
+    model = scoreboard.SymbolModel(wrapped(6, **round_both(**parts)))
+    generator, losses = torch.Generator().manual_seed(0), []
+
+    def learn_from(step):
+        symbols, wanted = copy_task.draw(128, generator)  # (B, S) each
+        losses.append(scoreboard.label_loss(model(symbols), wanted))
+        return losses[-1]
+
+    scoreboard.fit(model, learn_from, steps=150)
+    print(f"{scoreboard.accuracy(model, copy_task):.2f} right")
+    return range(1, 151), [loss.item() for loss in losses]
+
+
+copy_task = scoreboard.TASKS["copy"]
+lines = {"residual and norm": learn_to_copy(), "norm only": learn_to_copy(residual=False)}
+plots.show(plots.curves(lines, title="six layers learn to copy"))
 
 # %% [markdown]
-# With residual connections the stack soon makes no more mistakes, and its training stops there. Without, it
-# gets a third right.
+# With residual connections the stack soon makes no more mistakes. With the norm only it gets a third right,
+# which is what naming the sentence's most frequent symbol at every place gets: it answers as if its words
+# were one (06b).
 #
-# Here are means over three seeds and 400 steps, one layer beside six. *Doubled* rows start with matrices
-# twice as large.
+# Here are means over three seeds and up to 400 steps, one layer beside six. The rows called *doubled* start
+# with matrices twice as large.
 
 # %%
 # alt: Board of four rows. With one layer all score near 1. With six, norm only fails on copy and count, and
@@ -506,10 +478,10 @@ rows = ["residual and norm", "norm only", "residual and norm, doubled", "residua
 plots.show(plots.board({row: board[row] for row in rows}, means=True, title="One layer and six"))
 
 # %% [markdown]
-# One layer can do without. Six need the residual connection, and where the matrices are large the norm as
-# well.
+# One layer can do without the one or the other. Six need the residual connection and, where the matrices
+# start large, the norm as well.
 #
-# And the scoreboard of this part, with one encoder layer as its body. Which column will gain?
+# And the scoreboard of this part, with one encoder layer as its body: which column will gain?
 
 # %% tags=["nbval-ignore-output"]
 # alt: Board of four rows and six tasks. The rows of 05, 06 and the live one are alike: copy and count near 1,
@@ -521,23 +493,23 @@ so_far = {row: scores for row, scores in scoreboard.recorded("encoder", last="06
 plots.show(plots.board(so_far, live=live, chance=chance, means=True, repeats="06"))
 
 # %% [markdown]
-# None. Add and norm is no new skill; it is what lets skills be stacked. On the right, three columns still
-# wait for something else: to know where a word stands.
+# None: where a ReLU already bends, add and norm brings no new skill, but it lets skills be stacked. On the
+# right, three columns still wait to know where a word stands.
 #
 # ## Recap
 #
 # 1. How does it get deep? Each sub-layer only adds to its input, and after each addition the numbers are
-#    brought back to one standard deviation.
+#    brought back to a standard deviation of about 1.
 # 2. Without the added input, new layers make all words alike, and six of them do not learn to copy.
-# 3. Layer normalisation takes each word by itself. It divides the squares by `D`, and `eps` stands inside the
+# 3. Layer normalisation takes each word by itself, divides the squares by `D`, and adds `eps` inside the
 #    root.
 # 4. Each sub-layer has a norm of its own. The parameter count shows a shared one, the accuracy does not.
 # 5. Six layers are made one by one, in an `nn.ModuleList`.
 #
 # ## Exercises
 #
-# **1. Warm-up.** On paper: layer normalisation of `[1, 1, 1, 1, 6]`, without `eps`, all factors 1 and all
-# summands 0. Which five numbers come out?
+# **1. Warm-up.** Which five numbers does layer normalisation make of `[1, 1, 1, 1, 6]`, on paper, without
+# `eps`, all factors 1 and all summands 0?
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -547,25 +519,24 @@ normed_row = [-0.5, -0.5, -0.5, -0.5, 2.0]
 check.norm_on_paper(normed_row)
 
 # %% [markdown]
-# **2. Core.** Write layer normalisation from its definition, for any shape `(..., D)`: no `var`, no `std`, no
-# `layer_norm`. Mean 0 and standard deviation 1 for each word, `eps` in its right place, no factors and no
-# summands.
+# **2. Core.** Many models of today use a simpler norm, the **RMS norm**, which subtracts no mean: each word
+# is divided by the root of the mean of its squares. Write it for any shape `(..., D)`, with `eps` where
+# layer normalisation has it, and without factors or `rms_norm`.
 
 
 # %% tags=["exercise"]
-def my_layer_norm(x, eps=1e-5):
+def my_rms_norm(x, eps=1e-5):
     ### BEGIN SOLUTION
-    centred = x - x.mean(dim=-1, keepdim=True)
-    return centred / ((centred**2).mean(dim=-1, keepdim=True) + eps).sqrt()
+    return x / ((x**2).mean(dim=-1, keepdim=True) + eps).sqrt()
     ### END SOLUTION
 
 
-check.my_layer_norm(my_layer_norm)
+check.my_rms_norm(my_rms_norm)
 
 # %% [markdown]
 # **3. Debug.** This layer has two residual connections and two norms, and it runs. Below, its feed-forward
-# part returns zeros. In the first line attention returns zeros too, in the second it has collected
-# something. What should hold, and does not? Fix the line.
+# part returns zeros, and so does attention in the first line, but not in the second. What should hold, and
+# does not? Fix the line.
 
 
 # %%
@@ -574,9 +545,9 @@ def broken_layer(x, attend, think, norm_1, norm_2):
     return norm_2(x + think(seen))  # (S, D)
 
 
-norm, sentence = nn.LayerNorm(4), torch.eye(4)
+norm_1, norm_2, sentence = nn.LayerNorm(4), nn.LayerNorm(4), torch.eye(4)
 for attend in (torch.zeros_like, lambda x: x.flip(0)):
-    print(broken_layer(sentence, attend, torch.zeros_like, norm, norm)[0].detach())
+    print(broken_layer(sentence, attend, torch.zeros_like, norm_1, norm_2)[0].detach())
 
 
 # %% tags=["exercise"]
@@ -624,6 +595,7 @@ check.scaled(Scaled)
 #
 # - A. Vaswani and others, [Attention Is All You Need](https://arxiv.org/abs/1706.03762), 2017, section 3.1.
 # - J. L. Ba, J. R. Kiros and G. E. Hinton, [Layer Normalization](https://arxiv.org/abs/1607.06450), 2016.
+# - B. Zhang and R. Sennrich, [Root Mean Square Layer Normalization](https://arxiv.org/abs/1910.07467), 2019.
 # - K. He and others, [Deep Residual Learning for Image Recognition](https://arxiv.org/abs/1512.03385),
 #   2015.
 # - The same told another way: J. Alammar, [The Illustrated

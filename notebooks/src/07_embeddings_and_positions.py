@@ -8,21 +8,21 @@
 #
 # {{badge}}
 #
-# "Dog bites man" is no news. "Man bites dog" is. Your encoder of 06 is about to read both, word for word
-# the same words, and somebody has to tell it: **where is a word?**
+# "Dog bites man" is no news, and "Man bites dog" is. Your encoder of 06 is about to read both, word for
+# word the same words, and somebody has to tell it: **where is a word?**
 #
 # - **You need**: the encoder layer of [06 - Add and norm](06_add_and_norm.ipynb), and sine and cosine.
 # - **It runs** in {{time}} on a laptop with two cores. A class leaves *What the sum keeps*, the cell with
-#   `lstsq` and exercise 4 for home.
+#   `lstsq`, and exercises 2 to 4 for home.
 #
-# **From two lessons back.** In 05 every word goes through the feed-forward layer alone: 512 numbers
-# become 2,048, a ReLU, and 512 again. Somebody saves time and leaves out the ReLU. What is such a layer
+# **From two lessons back.** In 05 every word goes through the feed-forward layer alone: 512 numbers become
+# 2,048, a ReLU, and 512 again. Suppose that somebody saves time and leaves out the ReLU. What is such a layer
 # worth?
 #
 # <details><summary>Answer</summary>
 #
-# As much as one matrix of 512 by 512: two linear layers in a row are one linear layer. Everything the
-# wide middle could do, it did through the ReLU.
+# As much as one matrix of 512 by 512 and a bias, since two linear layers in a row are one linear layer.
+# Everything that the wide middle could do, it did through the ReLU.
 #
 # </details>
 
@@ -38,7 +38,7 @@ from torch import nn
 from helpers import plots
 from helpers.arguments import check_even, check_length
 from helpers.model import EncoderLayer  # built in 06
-from lessons import scoreboard
+from lessons import pictures, scoreboard
 from lessons.boards.bodies import AddTable  # adds row p of a table to word p
 from lessons.exercises import embeddings_and_positions as check
 
@@ -49,13 +49,13 @@ fig = plots.close_up([*inside, "encoder_stack", "decoder_stack"], today, "07: wh
 plots.show(fig)
 
 # %% [markdown]
-# The tower is built. Two boxes below it are not: so far you have made up the vectors of the words
+# The tower is built, and two boxes below it are not: so far you have made up the vectors of the words
 # yourself.
 #
 # ## Stage 18 - Words become vectors
 #
 # Number the words, and keep a table with one row of numbers for each. The number of a word is its **id**,
-# and its row is its **embedding**. Here is such a table, by hand.
+# and its row is its **embedding**. Here is such a table, written by hand.
 
 # %%
 ids = {"dog": 0, "bites": 1, "man": 2}
@@ -66,8 +66,8 @@ sentence = torch.tensor([ids[word] for word in words])  # (S,)
 print(table[sentence])  # (S, D)
 
 # %% [markdown]
-# Each word has fetched its row. A matrix can do that too. Write an id as a **one-hot** vector, 1 at its
-# own place and 0 elsewhere, and multiply.
+# Each word has fetched its row. A matrix product can do that too, if you write an id as a **one-hot**
+# vector, 1 at its own place and 0 elsewhere.
 
 # %%
 one_hot = nn.functional.one_hot(sentence, num_classes=3).float()  # (S, n_vocab)
@@ -77,13 +77,13 @@ assert torch.equal(one_hot @ table, table[sentence]) and torch.equal(layer(sente
 
 # %% [markdown]
 # So an embedding is a linear layer whose input is one-hot, and the lookup skips the multiplications by 0.
-# `nn.Embedding` holds the table as a parameter; training sets the rows.
+# `nn.Embedding` holds the table as a parameter, so that training sets the rows.
 #
 # ### Are embeddings needed for any kind of data?
 #
-# A temperature of 1 degree lies halfway between 0 and 2. Is *bites*, with its 1, halfway between *dog*
-# and *man*? Send numbers through a linear layer, and words through a table. Other seeds give other
-# pictures: try some. What stays?
+# A temperature of 1 degree lies halfway between 0 and 2. Is *bites*, with its 1, halfway between *dog* and
+# *man*? Send numbers through a linear layer, and words through a table, and try some other seeds. What
+# stays the same in all of the pictures?
 
 # %%
 # alt: Left, the numbers 0 to 3 as equally spaced points on a straight line. Right, four words as points
@@ -94,22 +94,22 @@ with torch.no_grad():
     points = {k: numbers(torch.tensor([float(k)])) for k in range(4)}  # (2,) each
     rows = dict(zip(["dog", "bites", "man", "cat"], names.weight, strict=True))  # (2,) each
 panels = {"numbers, linear layer": points, "words, embedding": rows}
-plots.show(plots.named_points(panels, lined=["numbers, linear layer"]))
+plots.show(pictures.named_points(panels, lined=["numbers, linear layer"]))
 
 # %% [markdown]
-# Whatever its parameters, a linear layer puts numbers on a straight line, in their order. For
-# temperatures that is knowledge. For ids it would be nonsense that no training of this layer could take
-# back. **Embeddings are not needed for any kind of data: they are for names. What is a number already,
-# and means its size, goes through a linear layer.**
+# Whatever its parameters, a linear layer puts numbers on a straight line, in their order. For temperatures
+# that is knowledge, while for ids it would be nonsense that no training of this layer could take back.
+# **Are embeddings needed for any kind of data? No, they are for names. What is a number already, and means
+# its size, goes through a linear layer.**
 #
-# *Going deeper: [Are embeddings needed for any kind of data?](studies/07a_are_embeddings_needed.ipynb)*
-# For a noisy sine curve a linear layer beats cutting it into bins with an embedding each; for counting
+# *Going deeper: [Are embeddings needed for any kind of data?](studies/07a_are_embeddings_needed.ipynb)* For
+# a noisy sine curve a linear layer beats cutting it into bins with an embedding each, and for counting
 # symbols it is the other way round.
 #
 # ## Stage 19 - Numbers for places
 #
-# Now the news. Let one encoder layer read the three words in both orders, and look at the dog. Once it
-# bites, once it is bitten. In which of its four numbers will that show?
+# Now the news. Let one encoder layer read the three words in both orders, and look at the dog, which bites
+# in one and is bitten in the other. In which of its four numbers will that show?
 
 # %%
 torch.manual_seed(0)
@@ -120,12 +120,12 @@ print("man bites dog, the dog:", encode(man_bites_dog)[2])
 assert torch.allclose(encode(dog_bites_man)[0], encode(man_bites_dog)[2], atol=1e-5)
 
 # %% [markdown]
-# In none. Attention compares each word with all others and does not ask where they stand; feed-forward
-# and norm see one word at a time. For this encoder a sentence is a bag of words. The place has to get
+# In none. Attention compares each word with all others and does not ask where they stand, and feed-forward
+# and norm see one word at a time. For this encoder a sentence is a bag of words, so the place has to get
 # into the vector of the word.
 #
-# The plainest way: number the places, and add the number. *dog* is `[1, 0, 0, 1]`, *man* is `[0, 0, 1,
-# 1]`. How different will the two look at place 50?
+# The plainest way is to number the places and to add the number. *dog* is `[1, 0, 0, 1]` and *man* is `[0,
+# 0, 1, 1]`. How different will the two look at place 50?
 
 
 # %%
@@ -141,10 +141,10 @@ for place in (0, 1, 10, 50):
 
 # %% [markdown]
 # (Similarity is the cosine of the angle between two vectors: 1 is the same direction.) At place 50 the
-# words have drowned. Divide by the last place, and no number is above 1, but then the next word is half a
-# unit away among three words and an eighth among nine. The numbers must not grow, and must not depend on
-# the length. Use several columns, as an odometer does. In the digits of base 2 the first
-# column changes at every place, the next at every second, the next at every fourth.
+# words have drowned. If you divide by the last place, no number is above 1, but then the next word is half
+# a unit away among three words and an eighth among nine. The numbers must neither grow nor depend on the
+# length, so use several columns, as an odometer does. In the digits of base 2 the first column changes at
+# every place, the next at every second, the next at every fourth.
 
 
 # %%
@@ -156,12 +156,13 @@ for place, row in enumerate(by_digits(9, 4).int().tolist()):
     print(place, row)
 
 # %% [markdown]
-# Bounded, and the same in every sentence. Count what flips: from 6 to 7 one digit, from 7 to 8 all four.
-# Why mind? A head that looks one word back has one `W_Q` and one `W_K` for all places. Its task is easy
-# if "one further" is the same change everywhere. Here it is a different one each time.
+# The digits are bounded, and the same in every sentence. But count what flips: from 6 to 7 one digit, from
+# 7 to 8 all four. Why mind? A head that looks one word back has one `W_Q` and one `W_K` for all places, so
+# its task is easy if "one further" is the same change everywhere, and here it is a different one each time.
 #
-# Keep the fast and the slow columns, and let them swing instead of flip: waves. Section 3.5 of the paper
-# has a formula with paces from 1 to 10000. In code, as it has been passed on:
+# Keep the fast and the slow columns, and let them swing instead of flip. Section 3.5 of the paper has a
+# formula for such waves, with one number for each pair of columns, from 1 up to nearly 10000: the larger it
+# is, the slower the wave. Here it is called `pace`. A colleague writes it down from memory.
 
 
 # %%
@@ -180,22 +181,23 @@ waves = scoreboard.measure_tasks(lambda: in_front(by_waves), tasks=("reverse", "
 print({task: f"{score:.2f}" for task, score in waves.items()})
 
 # %% [markdown]
-# Two tasks that ask for a place, and both are solved: in 06 they stood at a third and at an eighth. Would
-# you keep it? Draw the table first. Down each column there should be a wave, and each pair of columns
+# Two tasks that ask for a place, and both are solved: *reverse*, and *hop*, where each word is the number
+# of a place and must name the word that stands there. In 06 they stood at a third and at an eighth. Would
+# you keep this table? Draw it first. Down each column there should be a wave, and each pair of columns
 # should be slower than the pair before it.
 
 # %%
 # alt: Heat map of 50 places by 64 columns. Behind the first pair of columns mostly a jumble, with a few
 #   pale or striped columns in it. Nothing leads from fast to slow.
-fig = plots.signed_map(by_waves(50, 64), row_axis="place", column_axis="column")
+fig = pictures.signed_map(by_waves(50, 64), row_axis="place", column_axis="column")
 plots.show(fig)
 
 # %% [markdown]
-# Two columns of waves, and then mostly a jumble. Before you read on: which line is wrong?
+# Two columns of waves, and then mostly a jumble. Before you read on, which line is wrong?
 #
-# The paper *divides* by the pace. Multiplied, most waves swing many times between one place and the next,
-# and end anywhere. Training did not mind: eight different rows for eight places were enough. Fix the
-# line, and measure how alike two places are, 1, 5 and 20 apart.
+# The paper *divides* the place by the pace: $\sin(p / pace)$. Multiplied, most waves swing many times
+# between one place and the next, and end anywhere. Training did not mind, because eight different rows for
+# eight places were enough. Fix the line, and measure how alike two places are, 1, 5 and 20 apart.
 
 
 # %%
@@ -218,11 +220,12 @@ for positions in (by_waves, by_slow_waves):
 assert similarity(by_slow_waves, 1) > similarity(by_slow_waves, 5) > similarity(by_slow_waves, 20)
 
 # %% [markdown]
-# Near places are alike now, and far ones less.
-# Accuracy on eight places does not show the bug; a picture of the table does.
+# Near places are alike now, and far ones less. Accuracy on eight places did not show the bug, and a picture
+# of the table did. (What the jumble costs shows later: trained on 16 places and asked at the seventeenth,
+# it gets .16 where the table of the paper gets .32 to .44.)
 #
-# Is the table good now? Each pace fills two columns with the same sine. Look at one of them, the fastest.
-# At places 0 and 3 it has nearly the same height. Where does it go from there?
+# Is the table good now? Each pace fills two columns with the same sine. Look at the fastest one, which has
+# nearly the same height at places 0 and 3. Where does it go from there?
 
 # %%
 for place in (0, 3):
@@ -231,19 +234,20 @@ for place in (0, 3):
 
 # %% [markdown]
 # Once up, once down. The height alone does not say whether the wave is rising or falling, so nobody can
-# tell from it what comes next. What says it is the cosine. Give it the second column, and a place is no
-# longer a height. It is a point on a circle.
+# tell from it what comes next. The cosine says it. Give it the second column, and a place is no longer a
+# height but a point on a circle.
 
 # %%
 # alt: Two circles with the places 0 to 6 as points. On the left a step of two places turns by 115 degrees,
 #   from place 1 as from place 4. On the right, at pace 4, the same step turns by 29 degrees, from both.
-fig = plots.on_circles(paces=[1, 4], shift=2, starts=(1, 4))  # yours: another shift, another pace
+fig = pictures.on_circles(paces=[1, 4], shift=2, starts=(1, 4))  # yours: another shift, another pace
 plots.show(fig)
 
 # %% [markdown]
 # Two places further is the same turn, wherever you start. Each pace is a hand of a clock: the fast one
-# tells neighbours apart, and the slow one still knows the region when the fast one has come round. This
-# is the formula of the paper.
+# tells neighbours apart, and the slow one still knows the region when the fast one has come round. **Why
+# sine and cosine? Together they are a point on a circle, so $k$ places further is the same rotation from
+# everywhere, one matrix in which the place does not occur.** This is the formula of the paper.
 
 
 # %%
@@ -254,7 +258,7 @@ def sinusoids(n, d):
     return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)  # (S, D), changed
 
 
-fig = plots.signed_map(sinusoids(50, 64), row_axis="place", column_axis="column")
+fig = pictures.signed_map(sinusoids(50, 64), row_axis="place", column_axis="column")
 plots.show(fig)
 
 # %% [markdown]
@@ -262,8 +266,8 @@ plots.show(fig)
 # sines near 0 beside cosines near 1.)
 #
 # Is "$k$ further" really one change for all places? Then one matrix must take row $p$ to row $p + k$, for
-# every $p$. Let least squares look for the best one, for 500 places of only 8 columns. How far off
-# will it be, relative to the rows, for the sines alone and for the pairs?
+# every $p$. Let least squares look for the best one, for 500 places of only 8 columns. How far off will it
+# be, relative to the rows, for the sines alone and for the pairs?
 
 
 # %%
@@ -283,18 +287,16 @@ print("the matrix for k = 1, fastest pair:", best_shift(sinusoids, 1)[0][:2, :2]
 assert best_shift(sinusoids, 5)[1] < 1e-6
 
 # %% [markdown]
-# The pairs come out exactly, and what has been found is a rotation: .54 and .84 are the cosine and the
-# sine of 1. **Why sine and cosine? Together they are a point on a circle, so $k$ places further is the
-# same rotation from everywhere, one matrix in which the place does not occur. The sine alone has none.**
-# (With as many columns as places even random rows have one. The circle needs two.) The authors hoped that
-# attention would learn to look by distance that way (section 3.5).
+# The pairs come out exactly, and what has been found is a rotation: .54 and .84 are the cosine and the sine
+# of 1. The sine alone has no such matrix. The authors hoped that attention would learn to look by distance
+# that way (section 3.5).
 #
 # ## Stage 20 - The empty place is filled
 #
-# A word's vector and a place's vector have to become one. The obvious way is to put them beside each
-# other, to **concatenate**: 512 numbers for the word, 512 for the place, and nothing gets mixed up. The
-# paper adds. Is that not reckless? Take the road by concatenation, and at its end a linear layer back to
-# the old width.
+# A word's vector and a place's vector have to become one. The obvious way is to put them beside each other,
+# to **concatenate**: 512 numbers for the word, 512 for the place, and nothing gets mixed up. The paper
+# adds, which sounds reckless. Take the road by concatenation, with a linear layer at its end that leads
+# back to the old width.
 
 # %%
 torch.manual_seed(0)
@@ -304,13 +306,16 @@ matrix = torch.cat([torch.eye(8), torch.eye(8)]).double()  # (2 D, D)
 print("beside each other, times this matrix = added:", torch.allclose(beside @ matrix, x + places))
 
 # %% [markdown]
-# Adding is what one setting of that linear layer does. So it can do less. What does it lose?
+# **Why add positions and not concatenate? Adding is concatenation with a fixed matrix behind it: word and
+# place both keep all columns, and it costs no parameters.** (07b compares the two at equal width.) But one
+# setting of a layer can do less than all of them. What does it lose?
 #
 # ### What the sum keeps
 #
-# Put 1,000 words at 100 places. From each sum find the word whose embedding fits best, and the place. In
-# the model of 10 the embeddings start with small entries, about $1 / \sqrt{512}$, and are multiplied by
-# $\sqrt{512}$ on the way in. Watch what happens without that factor.
+# Put 1,000 words at 100 places, and from each sum find the word whose embedding fits best, and the place.
+# In the model of 10 the same table also scores the next word, and for that its entries start small, at
+# about $1 / \sqrt{512}$. On the way in they are multiplied by $\sqrt{512}$. Watch what happens without that
+# factor.
 
 # %%
 torch.manual_seed(0)
@@ -324,20 +329,16 @@ for factor in (1.0, math.sqrt(512)):
     print(f"words found {words_found:.2f}, places found {places_found:.2f}")
 
 # %% [markdown]
-# With it every word is found, and 94 places in 100. In 512 dimensions two random directions hardly meet,
-# so there is room for both. **Why multiply by the root of d_model? So that a word is about as long as its
-# place; without the factor, this search finds one word in twenty.**
-#
-# **Why add positions and not concatenate? Adding is concatenation with a fixed matrix behind it: word and
-# place both keep all columns, and it costs no parameters. Measured with 64 added
-# columns against 16 beside 48, it is learned sooner, ends no better and reaches less far.** (07b has the
-# numbers.)
+# With it every word is found, and nearly every place. In 512 dimensions two random directions hardly meet,
+# so there is room for both. **Why multiply by the root of d_model? It makes a word about as long as its
+# place, which without it would drown the word in such a search.** The paper gives no reason, and a trained
+# layer can do without: on our small tasks it learns as well from small words.
 #
 # ## The final form
 #
-# `register_buffer` keeps the table as a **buffer**: it moves with the model to another device or number
-# type, and training leaves it alone. `persistent=False` keeps it out of saved files, since it can be
-# computed again. `dropout` belongs to 12; the factor is applied to the embedding, before.
+# `register_buffer` keeps the table as a **buffer**, which moves with the model to another device or number
+# type and which training leaves alone. `persistent=False` keeps it out of saved files, since it can be
+# computed again. `dropout` belongs to 12.
 
 
 # %% tags=["final"]
@@ -365,21 +366,22 @@ print("parameters:", len(list(encoding.parameters())), " saved:", list(encoding.
 assert torch.allclose(encoding.table.double(), sinusoids(512, 64), atol=1e-4)
 
 # %% [markdown]
-# Back to the news, with the same encoder layer. Which dog is which?
+# Back to the news. From ids to the tower it is an embedding times its factor, and then, where stage 17 kept
+# a place empty, the positions. Which dog is which?
 
 # %%
 located = nn.Sequential(PositionalEncoding(4), encode)
-print("dog bites man, the dog:", located(dog_bites_man)[0])
-print("man bites dog, the dog:", located(man_bites_dog)[2])
-assert not torch.allclose(located(dog_bites_man)[0], located(man_bites_dog)[2], atol=0.1)
+for news in (["dog", "bites", "man"], ["man", "bites", "dog"]):
+    x = layer(torch.tensor([ids[word] for word in news])) * math.sqrt(4)  # (S, D)
+    print(" ".join(news), "- the dog:", located(x)[news.index("dog")])
 
 # %% [markdown]
-# Two dogs. **Where is a word? Its vector says so: the row of its place has been added.** In the tower
-# this layer goes where stage 17 kept a place empty, in front of the six.
+# Two dogs. **Where is a word? Its vector says so: the row of its place has been added.**
+#
 # ## The scoreboard
 #
-# The layer of 06 with positions in front, on all six tasks. Which columns ask for a place? (The recorded
-# rows are means over three seeds, and the last row trains the one above it again.)
+# Here is the layer of 06 with positions in front, on all six tasks. Which columns ask for a place? (The
+# recorded rows are means over three seeds, and the last row trains the one above it again.)
 
 # %% tags=["nbval-ignore-output"]
 # alt: Board of four rows, the best guess, 06, 07 and a live row, by six tasks. From 06 to 07 reverse and hop
@@ -393,29 +395,28 @@ fig = plots.board(rows, live=live, chance=chance, means=True, repeats="07", titl
 plots.show(fig)
 
 # %% [markdown]
-# `reverse` and `hop` jump to 1: nothing before today could name a place. `two hops` rises and stops below
-# a half; that is for 08. `count` and `odd` need no places and gain nothing.
+# `reverse` and `hop` jump to 1, since nothing before today could name a place. `two hops` rises and stops
+# below a half, which is for 08, while `count` and `odd` need no places and gain nothing.
 #
 # Is a formula needed at all? One could let training find a row for each place, as exercise 3 does. *Going
 # deeper: [Which positions, and how far do they reach?](studies/07b_which_positions.ipynb)* On places that
-# were trained sinusoids and learned rows both get 1.00. Beyond them neither holds; the study finds what
-# does.
+# were trained, sinusoids and learned rows both get 1.00, and beyond them neither holds; the study finds
+# what does.
 #
 # ## Recap
 #
 # 1. An embedding is a lookup in a trained table, the same as one-hot times a matrix. It is for names; a
 #    number that means its size goes through a linear layer.
 # 2. Without positions an encoder reads a bag of words.
-# 3. Why sine and cosine: a place is a point on a circle, $k$ places further is a turn, the same from
+# 3. Why sine and cosine: a place is a point on a circle, and $k$ places further is the same turn from
 #    everywhere.
-# 4. Why add: it is concatenation with a fixed matrix behind it, and the sum keeps word and place as long
-# as
-#    the two are about equally long. That is what the factor $\sqrt{d_{model}}$ is for.
-# 5. A table that scores 1.00 can be a jumble. Draw it.
+# 4. Why add: it is concatenation with a fixed matrix behind it, costs nothing, and the sum has room for
+#    both. The factor $\sqrt{d_{model}}$ makes a word about as long as its place.
+# 5. A table that scores 1.00 can be a jumble, so draw it.
 #
 # ## Exercises
 #
-# **1. Warm-up.** On paper. Which four numbers does `PositionalEncoding(4)` add to the word at place 0?
+# **1. Warm-up.** On paper: which four numbers does `PositionalEncoding(4)` add to the word at place 0?
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -425,9 +426,9 @@ place_zero = [0.0, 1.0, 0.0, 1.0]
 check.first_place(place_zero)
 
 # %% [markdown]
-# **2. Core.** Some libraries lay the same numbers out in two halves. Write that table `(n, d)`. In row
-# $p$, the first $d / 2$ columns are $\sin(p / 10000^{2i/d})$ for $i = 0, 1, 2, ...$, and the second half
-# are the cosines of the same angles.
+# **2. Core.** Some libraries lay the same numbers out in two halves. Write that table `(n, d)` without
+# `angles`, from the formula alone: in row $p$, the first $d / 2$ columns are $\sin(p / 10000^{2i/d})$ for
+# $i = 0, 1, 2, ...$, and the second half are the cosines of the same angles.
 
 
 # %% tags=["exercise"]
@@ -442,9 +443,9 @@ def sinusoids_in_halves(n, d):
 check.halves(sinusoids_in_halves)
 
 # %% [markdown]
-# **3. Debug.** Learned positions: a trained row for each place, no formula. This layer runs on a batch,
-# and its parameters get gradients. Yet to an encoder behind it each sentence is a bag of words again.
-# Find the property of this lesson that shows it, then fix the line.
+# **3. Debug.** With learned positions there is a trained row for each place, and no formula. This layer
+# runs on a batch, and its parameters get gradients, and yet to an encoder behind it each sentence is a bag
+# of words again. Find the property of this lesson that shows it, then fix the line.
 
 
 # %%
@@ -473,8 +474,8 @@ check.learned_positions(LearnedFixed)
 
 # %% [markdown]
 # **4. Stretch.** Learn *the symbol before* on 16 places, and ask for it at the seventeenth: a layer with
-# sinusoids gets it right in .32 to .44 of the sentences (three seeds). Beat that. `Farther(d_model)` adds
-# something of yours to sentences `(B, S, D)` of up to 64 words; the check trains it in front of one
+# sinusoids gets it right in .32 to .44 of the sentences (three seeds). Beat that. `Farther(d_model)` puts
+# something of yours into sentences `(B, S, D)` of up to 64 words; the check trains it in front of one
 # encoder layer (some seconds) and tells you both scores. `self.training` is True during training.
 
 
@@ -499,10 +500,10 @@ check.farther(Farther)
 # %% [markdown]
 # <details><summary>What a good answer contains</summary>
 #
-# Both scores, with more than one seed, and a reason. Two roads are known to lead there. Training can
-# start a sentence at a random place, so that row 16 has been visited: then learned rows reach as well as
-# sinusoids. Or fewer columns for the place, so that what was learned from 16 places has less room to be
-# special. Say which sentences yours would still get wrong, and how you would find out.
+# Both scores, with more than one seed, and a reason. Two roads are known to lead there. Training can start
+# a sentence at a random place, so that row 16 has been visited, and then learned rows reach as well as
+# sinusoids. Or eight columns are kept free of the word for the place. Say which sentences yours would still
+# get wrong, and how you would find out.
 #
 # </details>
 #

@@ -42,6 +42,7 @@ from helpers.data import BOS_ID, EOS_ID, PAD_ID, pad
 from helpers.decoding import cut, source_and_limits  # up to </s>; at most so many subwords
 from helpers.model import Transformer, eval_mode, padding_mask  # built in 09 and 10
 from helpers.translate import load_translator
+from lessons import pictures
 from lessons.exercises import decoding as check
 
 # %% [markdown]
@@ -302,7 +303,7 @@ def pieces(row):
 
 
 named = [[(pieces(row), score) for row, score in step] for step in steps]
-plots.show(plots.beam_tree(named, title="A beam of 3: beginnings in the order of their log probability"))
+plots.show(pictures.beam_tree(named, title="A beam of 3: beginnings in the order of their log probability"))
 
 # %% [markdown]
 # After two words the beam holds *A man* and two beginnings that come to nothing (dashed). At the third it
@@ -547,6 +548,9 @@ assert fast.beam_search(model, src) == beam_search(model, src)
 # *Going deeper: [What does the cache cost, and what does it
 # save?](studies/14a_what_the_cache_costs_and_saves.ipynb)* It saves nearly all multiplications of a long
 # answer, and pays with memory that grows by each word.
+#
+# *Going deeper: [What made it fast?](studies/14c_what_made_it_fast.ipynb)* In training, dropout from fewer
+# random bits and attention one head at a time, where sentences are long; in translating, the cache.
 #
 # ## Recap
 #

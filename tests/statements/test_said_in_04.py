@@ -6,7 +6,7 @@ import pytest
 
 from lessons.boards import multi_head as boards
 from lessons.boards.bodies import heads
-from lessons.scoreboard import TASKS, chance, recorded
+from lessons.scoreboard import RECORDED, TASKS, chance, read, recorded
 
 HEADS, ENCODER, PROJECTION = recorded("heads"), recorded("encoder", last="04"), recorded("projection")
 
@@ -44,8 +44,14 @@ def test_sixteen_buy_nothing_that_the_seeds_could_tell():
         assert abs(mean(sixteen) - mean(eight)) < 0.03
 
 
-def test_all_four_have_the_same_number_of_parameters():
-    assert {parameters(heads(n)) for n in (1, 2, 8, 16)} == {16_640}
+def test_four_come_close():
+    four = HEADS["4 heads"]["count"]
+    assert (round(min(four), 2), round(max(four), 2)) == (0.89, 0.99)
+    assert mean(HEADS["2 heads"]["count"]) < mean(four) < mean(HEADS["8 heads"]["count"])
+
+
+def test_all_have_the_same_number_of_parameters():
+    assert {parameters(heads(n)) for n in (1, 2, 4, 8, 16)} == {16_640}
 
 
 def test_count_is_solved_odd_begins_to_move_and_what_asks_for_places_stays():
@@ -93,13 +99,6 @@ def test_the_projection_helps_with_every_seed_but_one_and_narrow_heads_more():
     assert mean(eight) < min(two) and max(two) < min(one)
 
 
-def test_on_odd_the_projection_helps_only_heads_of_2():
-    assert mean(gains(2, "odd")) > 0.1 and sum(gain > 0.05 for gain in gains(2, "odd")) == 5
-    for width in (8, 1):
-        found = gains(width, "odd")
-        assert min(found) < 0 < max(found) and abs(mean(found)) < 0.03
-
-
 def test_the_control_has_as_many_parameters_and_stays_where_the_heads_without_a_projection_are():
     wide = "wider queries and keys, no projection"
     assert parameters(boards.WIDTHS[wide]()) == parameters(heads()) == parameters(boards.AnyWidth(8, 8))
@@ -116,6 +115,12 @@ def test_longer_training_closes_the_gap_of_8_and_shrinks_that_of_1_from_three_te
     assert gap(ROWS, 1) == pytest.approx(0.3, abs=0.04) and gap(LONGER, 1) == pytest.approx(0.1, abs=0.02)
 
 
+def test_with_heads_of_8_all_six_trainings_ended_early():
+    table = read(RECORDED / "head_width_longer.json")
+    steps = {way: table[f"heads of 8, {way}"]["steps"] for way in ("projection", "no projection")}
+    assert max(steps["projection"]) < 1200 < 1500 < min(steps["no projection"]) < 2400
+
+
 def test_heads_of_2_with_a_projection_count_as_well_as_8_without_with_a_third_of_the_parameters():
     assert mean(ROWS["heads of 2, projection"]["count"]) > mean(ROWS["heads of 8, no projection"]["count"])
     small, large = boards.AnyWidth(2, 2), boards.AnyWidth(8, 8, project=False)
@@ -124,5 +129,7 @@ def test_heads_of_2_with_a_projection_count_as_well_as_8_without_with_a_third_of
 
 def test_in_an_encoder_layer_there_is_no_gain_that_six_seeds_could_tell():
     with_it, without = (PROJECTION[f"encoder layer, {way}"] for way in ("projection", "no projection"))
-    assert sum(score < min(without["count"]) - 0.01 for score in with_it["count"]) == 1
-    assert mean(with_it["count"]) < mean(without["count"])
+    lower = [b - a for a, b in zip(with_it["count"], without["count"], strict=True)]
+    assert min(lower) > 0 and sum(difference < 0.01 for difference in lower) == 5
+    assert {round(score, 2) for score in without["count"]} == {0.99}
+    assert min(with_it["odd"]) < min(without["odd"]) and max(without["odd"]) < max(with_it["odd"])

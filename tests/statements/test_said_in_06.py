@@ -4,7 +4,7 @@ from statistics import mean
 
 import torch
 
-from lessons.boards.add_and_norm import padded_batch
+from lessons.boards.add_and_norm import BatchNorm, padded_batch
 from lessons.scoreboard import RECORDED, TASKS, occurrences, read, recorded
 
 BOARD, ALONE = recorded("add_and_norm"), recorded("no_residual")
@@ -22,7 +22,7 @@ def test_a_shared_norm_counts_as_well_as_two_in_one_layer():
         assert round(mean(BOARD[row]["count, 1 layer"]), 2) == 0.99
 
 
-def test_one_layer_needs_none_of_this():
+def test_one_layer_can_do_without_the_one_or_the_other():
     for row in ("residual and norm", "norm only", "residual and norm, doubled", "residual only, doubled"):
         for task in ("copy", "count"):
             assert mean(BOARD[row][f"{task}, 1 layer"]) > 0.97
@@ -40,17 +40,13 @@ def test_as_drawn_six_layers_without_a_norm_do_as_well():
         assert max(six("residual and norm", task)) - mean(six("residual only", task)) < 0.01
 
 
-def test_the_minimal_version_counts_41_at_this_rate_and_keeps_up_at_a_quarter_of_it():
-    assert round(mean(six("neither round feed-forward", "count")), 2) == 0.41
-    assert min(six("neither round feed-forward, rate 0.0005", "count")) > 0.99
-
-
 def test_without_the_residual_connection_a_third_of_copy_is_right():
     assert all(abs(score - 0.33) < 0.01 for score in six("norm only", "copy"))
 
 
-def test_doubled_without_a_norm_copy_is_34_right():
-    assert round(mean(six("residual only, doubled", "copy")), 2) == 0.34
+def test_doubled_without_a_norm_copy_is_34_right_and_21_to_58():
+    three = six("residual only, doubled", "copy")
+    assert [round(number, 2) for number in (mean(three), min(three), max(three))] == [0.34, 0.21, 0.58]
 
 
 def test_no_column_of_the_scoreboard_gains():
@@ -79,9 +75,15 @@ def test_as_drawn_the_residual_connection_decides_and_doubled_both_are_needed():
     assert max(six("residual only, doubled", "copy")) < 0.6 < min(six("residual and norm, doubled", "count"))
 
 
-def test_slower_or_doubled_stacks_without_residual_connections_still_fail():
+def test_slower_or_doubled_stacks_without_residual_connections_still_fail_neither_slower_above_the_third():
     for row in ("norm only", "neither"):
         assert max(six(f"{row}, rate 0.0005", "copy") + ALONE[f"{row}, doubled"]["copy"]) < 0.5
+    assert min(six("neither, rate 0.0005", "copy")) > max(six("norm only", "copy")) + 0.02
+
+
+def test_neither_as_drawn_gets_12_to_18_of_copy_right():
+    found = six("neither", "copy")
+    assert (round(min(found), 2), round(max(found), 2)) == (0.12, 0.18)
 
 
 def test_a_faint_signal_costs_steps():
@@ -114,7 +116,7 @@ def test_counting_the_padding_does_no_harm():
     assert mean(COUNTED["in use, settled"]) > mean(FAIR["in use, settled"]) - 0.01
 
 
-def test_averages_that_have_not_settled_cost_about_a_hundredth_or_less():
+def test_averages_that_have_not_settled_cost_about_a_hundredth_on_average():
     for row in (FAIR, COUNTED, FEW):
         assert 0 < mean(row["in use, settled"]) - mean(row["in use, as stored"]) < 0.015
 
@@ -130,3 +132,14 @@ def test_one_sentence_at_a_time_answers_once_whatever_it_is_asked():
     for column in ("in use, as stored", "in use, settled"):
         assert all(abs(score - once) < 1e-3 for score in ALONE_IN_BATCH[column])
     assert round(mean(ALONE_IN_BATCH["in training"]), 2) == 0.91 and round(once, 2) == 0.53
+
+
+def test_without_padding_ours_computes_what_pytorch_does_and_stores_the_same_mean():
+    x, ours, theirs = torch.randn(4, 8, 64), BatchNorm(group=4), torch.nn.BatchNorm1d(64)
+    ours.real = torch.ones(4, 8, dtype=torch.bool)
+    assert torch.allclose(ours(x).flatten(0, 1), theirs(x.flatten(0, 1)), atol=1e-5)
+    assert torch.allclose(ours.stored[0], theirs.running_mean, atol=1e-6)
+    n = 4 * 8
+    bessel = (theirs.running_var - 0.9) * (n - 1) / n + 0.9
+    assert torch.allclose(ours.stored[1], bessel, atol=1e-5)
+    assert not torch.allclose(ours.stored[1], theirs.running_var, atol=1e-4)

@@ -34,6 +34,8 @@ def test_the_scoreboard_of_07():
 def test_the_copied_formula_scores_1_on_eight_places():
     both = recorded("positions")["both faults"]
     assert min(both["reverse"]) > 0.995 and min(both["hop"]) > 0.995
+    # "asked at the seventeenth, it gets .16"
+    assert round(mean(both["place 16"]), 2) == 0.16
 
 
 def test_on_places_that_were_trained_every_table_gets_1():
@@ -50,14 +52,11 @@ def test_the_row_to_beat_in_exercise_4():
     assert spread(recorded("positions"), "sinusoids", "place 16") == (0.32, 0.44)
 
 
-def test_why_add_in_one_sentence():
-    # "with 64 added columns against 16 beside 48, it is learned sooner, ends no better and reaches less far"
-    table = recorded("reach")
-    added, beside = "sinusoids", "beside, 48 + 16"
-    assert min(table[added]["early"]) > max(table[beside]["early"]) + 0.2
-    assert min(averages(added, PLACES[:16])) > 0.99 and min(averages(beside, PLACES[:16])) > 0.99
-    assert max(table[added]["place 16"]) < min(table[beside]["place 16"])
-    assert mean(averages(added, PLACES[17:])) < mean(averages(beside, PLACES[17:]))
+def test_a_trained_layer_learns_as_well_from_small_words():
+    table = recorded("positions")
+    small, usual = table["sinusoids, small words"], table["sinusoids"]
+    assert min(small["early"]) > mean(usual["early"]) - 0.01
+    assert all(min(small[task]) > 0.995 for task in ("reverse", "hop", "before"))
 
 
 # 07a
@@ -73,14 +72,14 @@ def test_a_table_is_for_what_has_no_order():
         assert min(min(table[r][column]) for r in rest) > max(max(table[b][column]) for b in bins)
     # "On count it is the other way round, again with every seed"
     assert max(max(table[row]["count"]) for row in rest) < min(min(table[row]["count"]) for row in bins)
-    # ".79 ... .71, and on waves higher than in training .77 against .48"; ".59 ..., with a row each .99"
+    # ".79 ..., or .83 when the line may bend, and .71 with the best bins", ".59 or .74 ..., .99 with a row"
     averaged = {row: {column: round(mean(s), 2) for column, s in table[row].items()} for row in table}
     assert (averaged["linear layer"]["sine"], averaged["linear layer"]["larger sine"]) == (0.79, 0.77)
     assert max(averaged[row]["sine"] for row in bins) == 0.71
-    assert max(averaged[row]["larger sine"] for row in bins) == 0.48
+    assert averaged["two linear layers, ReLU"]["sine"] == 0.83
     assert averaged["linear layer"]["count"] == 0.59
     assert {averaged[row]["count"] for row in bins} == {0.99}
-    # "through two with a ReLU .74 (.49 to .91, by seed)"
+    # "from .49 to .91 of the symbols"
     assert averaged["two linear layers, ReLU"]["count"] == 0.74
     assert spread(table, "two linear layers, ReLU", "count") == (0.49, 0.91)
 
@@ -96,9 +95,8 @@ def test_no_table_reaches_places_that_were_never_trained():
     # "behind that both were on average worse than no positions"
     nothing = min(averages("no positions", PLACES[17:]))
     assert max(averages("sinusoids", PLACES[17:]) + averages("learned", PLACES[17:])) < nothing - 0.02
-    # "as good as they can be, or nearly"; "the copied formula falls at place 16 like the learned rows"
+    # "as good as they can be, or nearly"
     assert min(averages("sinusoids", PLACES[:16]) + averages("learned", PLACES[:16])) > 0.99
-    assert max(table["as copied"]["place 16"]) < 0.2 and max(table["learned"]["place 16"]) < 0.2
 
 
 def test_random_starts_reach_and_have_a_price():
@@ -110,24 +108,22 @@ def test_random_starts_reach_and_have_a_price():
         assert min(min(table[row][place]) for place in PLACES[:5]) < 0.9
 
 
-def test_the_number_of_columns_matters_more_than_beside_or_added():
-    table = recorded("reach")
-    # "64 of them, added, are far ahead of 16, beside or added"
-    sixteen = table["beside, 48 + 16"]["early"] + table["added, 16 columns"]["early"]
-    assert min(table["sinusoids"]["early"]) > max(sixteen) + 0.2
-    # "On places of training 64 columns, 48 + 16 and 16 added all end near 1.00"
-    for row in ("sinusoids", "beside, 48 + 16", "added, 16 columns"):
-        assert min(averages(row, PLACES[:16])) > 0.99
-    # "At 16 beside is ahead at place 16, and behind after it"
-    beside, added = "beside, 48 + 16", "added, 16 columns"
-    assert mean(table[beside]["place 16"]) > mean(table[added]["place 16"])
-    assert mean(averages(beside, PLACES[17:])) < mean(averages(added, PLACES[17:]))
-    # "At 8 both reach much farther, and both pay with places of training, more so where added"
-    few_beside, few_added = "beside, 56 + 8", "added, 8 columns"
-    assert min(averages(few_beside, PLACES[17:]) + averages(few_added, PLACES[17:])) > 0.6
-    assert max(averages(beside, PLACES[17:]) + averages(added, PLACES[17:])) < 0.35
-    assert max(averages(few_added, PLACES[:16])) < min(averages(few_beside, PLACES[:16])) < 0.8
-    # "32 beside 32 get .38 to .46 over the places 16 to 23, more than 64 or 16"
-    assert spread(recorded("positions"), "sinusoids, beside", "16 to 23") == (0.38, 0.46)
+def test_few_columns_kept_free_of_the_word_reach_the_first_new_place():
+    table = recorded("lengths")
+    few, added = table["beside, 56 + 8"], table["added, 8 columns"]
+    # "nothing is lost in sentences of the old length, and at the first new place all seeds are right"
+    assert min(few["old places, 16 words"]) > 0.99 and min(few["place 16, 17 words"]) > 0.99
+    # "Sinusoids in all 64 columns got .30 to .44 there"
+    assert spread(table, "sinusoids", "place 16, 17 words") == (0.30, 0.44)
+    # "an eighth of the words at old places is still wrong"
+    assert all(0.86 < share < 0.91 for share in added["old places, 16 words"])
+    # "In sentences of 24 words even the old places suffer"; "a few places further they fail too"
+    assert max(few["old places, 24 words"] + added["old places, 24 words"]) < 0.98
+    assert max(few["new places, 24 words"]) < 0.86
+    # "On places that were trained, 64 columns added and 16 beside the word are equally good"
+    for row in ("sinusoids", "beside, 48 + 16"):
+        assert min(table[row]["old places, 16 words"]) > 0.995
+    # "What reaches farther is fewer columns"
     rest = ("sinusoids", "beside, 48 + 16", "added, 16 columns")
-    assert max(max(averages(row, PLACES[16:])) for row in rest) < 0.37
+    for column in ("place 16, 17 words", "new places, 24 words"):
+        assert max(max(table[row][column]) for row in rest) < min(few[column] + added[column])

@@ -33,6 +33,7 @@ def test_the_layer_used_twice_has_half_of_them_and_is_done():
 def test_one_layer_learns_it_too_in_2400_steps():
     assert min(DEPTH["one layer, wider words, 2400 steps"]["two hops"]) > 0.99
     assert max(DEPTH["one layer"]["two hops"]) < 0.5 < 0.99 < min(DEPTH["one layer, 2400 steps"]["two hops"])
+    assert mean(DEPTH["one layer"]["two hops"]) == pytest.approx(0.40, abs=0.005)
 
 
 def test_one_hop_can_be_read_after_layer_1_and_two_hops_only_after_layer_2_with_three_seeds():
@@ -47,6 +48,10 @@ def test_with_six_layers_odd_sinks_to_the_best_guess_and_count_fails_with_one_se
     assert six["odd"] == pytest.approx([chance(TASKS["odd"])] * 3, abs=0.01) and mean(two["odd"]) > 0.8
     assert f"{mean(six['odd']):.2f}" == "0.55" and mean(six["count"]) < mean(two["count"]) - 0.1
     assert sorted(six["count"])[0] < 0.4 < 0.99 < sorted(six["count"])[1]  # it fails with one seed
+
+
+def test_with_two_layers_odd_hangs_on_the_seed():
+    assert max(ENCODER["08 two layers"]["odd"]) - min(ENCODER["08 two layers"]["odd"]) > 0.15
 
 
 def test_the_last_column_is_unlocked():
@@ -98,6 +103,11 @@ def test_before_the_first_step_the_two_hardly_differ():
         assert all(0.45 < part < 0.6 for part in row["gradient, step 1"])
 
 
+def test_nor_do_their_gradients():
+    post, pre = (mean(FIRST[f"{name}, rate 0.002"]["gradient, step 1"]) for name in ("post-norm", "pre-norm"))
+    assert (round(post, 2), round(pre, 2)) == (0.51, 0.54)
+
+
 def test_at_step_40_post_norm_has_a_tenth_of_what_pre_norm_has():
     post, pre = (FIRST[f"{name}, rate 0.002"] for name in ("post-norm", "pre-norm"))
     found = [f"{mean(row['own share, step 40']):.2f}" for row in (post, pre)]
@@ -135,6 +145,15 @@ def test_with_the_norm_at_the_end_it_learns_with_all_seeds():
     assert min(GIVEN["norm at the end"]["odd, rate 0.002"]) > 0.88
 
 
+def test_own_shares_with_the_odds_given_and_with_the_norm_at_the_end():
+    given = FIRST["post-norm, rate 0.002, odds given"]["own share, step 40"]
+    assert (round(min(given), 2), round(max(given), 2)) == (0.12, 0.55)
+    end, pre = (
+        FIRST[f"{name}, rate 0.002"]["own share, step 40"] for name in ("norm at the end", "pre-norm")
+    )
+    assert mean(end) == pytest.approx(mean(pre), abs=0.01)
+
+
 def test_rows_on_both_boards_differ_by_up_to_a_tenth():
     pairs = [(GIVEN[name]["odd, rate 0.002"], NORMS[f"{name}, 6 layers"]["odd, rate 0.002"])
              for name in ("post-norm", "pre-norm")]  # fmt: skip
@@ -145,4 +164,4 @@ def test_rows_on_both_boards_differ_by_up_to_a_tenth():
 
 def test_one_post_norm_seed_got_off_the_best_guess_and_little():
     scores = sorted(GIVEN["post-norm"]["odd, rate 0.002"])
-    assert scores[1] == pytest.approx(chance(TASKS["odd"]), abs=0.01) and 0.6 < scores[2] < 0.7
+    assert scores[1] == pytest.approx(chance(TASKS["odd"]), abs=0.01) and round(scores[2], 2) == 0.65

@@ -4,26 +4,26 @@ import torch
 from torch import nn
 
 
-def centred(x, dim=-1):
-    return x - x.mean(dim=dim, keepdim=True)
+def mean_of_squares(x, dim=-1):
+    return (x**2).mean(dim=dim, keepdim=True)
 
 
-def layer_norm(divisor, dim=-1, centre=centred):
-    """A layer normalisation with one thing changed."""
-    return lambda x, eps=1e-5: centre(x, dim) / divisor(x, eps)
+def centred(x):
+    return x - x.mean(dim=-1, keepdim=True)
 
 
-def variance(x, correction=0, dim=-1):
-    return x.var(dim=dim, keepdim=True, correction=correction)
+def rms_norm(divisor, before=lambda x: x):
+    """An RMS norm with one thing changed."""
+    return lambda x, eps=1e-5: before(x) / divisor(x, eps)
 
 
 def forgets_the_words_shape(x, eps=1e-5):
-    return ((x - x.mean(dim=-1, keepdim=True)) / (variance(x) + eps).sqrt()).flatten()
+    return (x / (mean_of_squares(x) + eps).sqrt()).flatten()
 
 
 def norms_in_place(x, eps=1e-5):
-    x -= x.mean(dim=-1, keepdim=True)
-    return x / (variance(x) + eps).sqrt()
+    x /= (mean_of_squares(x) + eps).sqrt()
+    return x
 
 
 def encoder_layer(end):
@@ -74,16 +74,20 @@ WRONG = {
         ([-0.5, 2.0], "the shape (2,)"),
         ([0, 0, 0, 0, 1], "mean first"),
     ],
-    "my_layer_norm": [
-        (layer_norm(lambda x, eps: (variance(x, 1) + eps).sqrt()), "unbiased"),
-        (layer_norm(lambda x, eps: variance(x).sqrt() + eps), "inside the root"),
-        (layer_norm(lambda x, eps: variance(x).sqrt()), "0 / 0"),
-        (layer_norm(lambda x, eps: (variance(x, dim=-2) + eps).sqrt(), dim=-2), "over the words"),
-        (layer_norm(lambda x, eps: variance(x) + eps), "divide by its root"),
-        (layer_norm(lambda x, eps: 1), "subtracted the mean only"),
-        (layer_norm(lambda x, eps: (variance(x) + eps).sqrt(), centre=lambda x, dim: x), "subtract it"),
-        (layer_norm(lambda x, eps: (variance(x) + 1e-5).sqrt()), "use the argument"),
-        (lambda x, eps=1e-5: (x - x.mean()) / (x.var(correction=0) + eps).sqrt(), "whole tensor"),
+    "my_rms_norm": [
+        (lambda x, eps=1e-5: centred(x) / (mean_of_squares(centred(x)) + eps).sqrt(), "layer normalisation"),
+        (rms_norm(lambda x, eps: (mean_of_squares(centred(x)) + eps).sqrt()), "not their differences"),
+        (rms_norm(lambda x, eps: (mean_of_squares(x) + eps).sqrt(), before=centred), "here it stays"),
+        (rms_norm(lambda x, eps: mean_of_squares(x) + eps), "divide by its root"),
+        (rms_norm(lambda x, eps: (x**2).sum(dim=-1, keepdim=True) + eps), "root of their mean"),
+        (rms_norm(lambda x, eps: x.norm(dim=-1, keepdim=True)), "root of the sum"),
+        (rms_norm(lambda x, eps: x.abs().mean(dim=-1, keepdim=True) + eps), "square first"),
+        (rms_norm(lambda x, eps: (mean_of_squares(x, -2) + eps).sqrt()), "over the words"),
+        (rms_norm(lambda x, eps: ((x**2).mean() + eps).sqrt()), "whole tensor"),
+        (rms_norm(lambda x, eps: mean_of_squares(x).sqrt()), "0 / 0"),
+        (rms_norm(lambda x, eps: mean_of_squares(x).sqrt() + eps), "inside the root"),
+        (rms_norm(lambda x, eps: (mean_of_squares(x) + 1e-5).sqrt()), "use the argument"),
+        (rms_norm(lambda x, eps: 1), "should equal nn.RMSNorm"),
         (norms_in_place, "changes x itself"),
         (forgets_the_words_shape, "the shape must stay"),
     ],

@@ -16,35 +16,17 @@ def band(lowest, highest):
 right_window = band(lambda n: 0, lambda n: n - 1)
 
 
-def layer(attend=lambda x, a, mask: a(x, x, x, mask), look=None, last=lambda x, f: x + f(x)):
-    """A decoder layer with one of its steps changed."""
-    look = look or (lambda x, start, c, memory, mask, memory_mask: x + c(x, memory, memory, memory_mask))
+def attends(weights):
+    """Attention of words to themselves with the given weights `(scores, mask)`."""
 
-    def run(self_attention, cross_attention, feed_forward, x, memory, mask, memory_mask):
-        y = x + attend(x, self_attention, mask)
-        y = look(y, x, cross_attention, memory, mask, memory_mask)
-        return last(y, feed_forward)
+    def run(words, mask):
+        return weights(words @ words.T / words.shape[1] ** 0.5, mask) @ words
 
     return run
 
 
-def cross_first(self_attention, cross_attention, feed_forward, x, memory, mask, memory_mask):
-    x = x + cross_attention(x, memory, memory, memory_mask)
-    x = x + self_attention(x, x, x, mask)
-    return x + feed_forward(x)
-
-
-def no_residuals(self_attention, cross_attention, feed_forward, x, memory, mask, memory_mask):
-    x = self_attention(x, x, x, mask)
-    x = cross_attention(x, memory, memory, memory_mask)
-    return feed_forward(x)
-
-
-def in_place(self_attention, cross_attention, feed_forward, x, memory, mask, memory_mask):
-    x += self_attention(x, x, x, mask)
-    x += cross_attention(x, memory, memory, memory_mask)
-    x += feed_forward(x)
-    return x
+def hidden(scores, mask):
+    return scores.masked_fill(~mask, -torch.inf)
 
 
 def another(words, place):
@@ -98,23 +80,12 @@ def changes_its_input(step, words):
 WRONG = {
     "fields_allowed": [
         (10, "causal mask alone"),
-        (12, "padding mask alone"),
-        (6, "as a query"),
-        (7, "that are False"),
+        (8, "padding mask alone"),
+        (3, "as queries"),
+        (9, "that are False"),
         (16, "without any mask"),
-        ([1, 2, 3, 3], "add them up"),
-        (8, "row by row"),
-    ],
-    "cross_weights_shape": [
-        ((2, 8, 7, 5), "the target asks"),
-        ((2, 8, 5, 5), "decoder's self-attention"),
-        ((2, 8, 7, 7), "encoder's self-attention"),
-        ((2, 5, 7), "8 heads"),
-        ((2, 5, 8, 7), "before the words"),
-        ((5, 7), "one head of one sentence"),
-        ((2, 8, 5, 64), "sums of values"),
-        ((8, 2, 5, 7), "before the heads"),
-        ((2, 5, 512), "who asks"),
+        ([1, 2, 2, 2], "add them up"),
+        (6, "row by row"),
     ],
     "window_mask": [
         (lambda size, n: ~right_window(size, n), "the opposite"),
@@ -126,18 +97,15 @@ WRONG = {
         (band(lambda n: 1 - n, lambda n: n - 1), "in the future"),
         (lambda size, n: right_window(size + 1, n), "the shape is"),
     ],
-    "my_decoder_layer": [
-        (cross_first, "the order is"),
-        (no_residuals, "round self-attention is missing"),
-        (in_place, "changes x itself"),
-        (layer(look=lambda x, s, c, m, mask, mm: x + c(x, m, m, mask)), "gets memory_mask"),
-        (layer(look=lambda x, s, c, m, mask, mm: x + c(m, x, x, mm).sum(0)), "the target asks"),
-        (layer(look=lambda x, s, c, m, mask, mm: x + c(m, x, x, mm)), "the target asks"),
-        (layer(look=lambda x, s, c, m, mask, mm: x + c(x, m, x, mm)), "keys and values both"),
-        (layer(look=lambda x, s, c, m, mask, mm: x + c(s, m, m, mm)), "not the first ones"),
-        (layer(attend=lambda x, a, mask: a(x, x, x)), "self-attention gets mask"),
-        (layer(last=lambda x, f: f(x)), "a residual connection is missing"),
-        (layer(look=lambda x, s, c, m, mask, mm: c(x, m, m, mm)), "a residual connection is missing"),
+    "masked_attention_fixed": [
+        (attends(lambda scores, mask: scores.softmax(dim=-1) * mask), "Hide the scores before it"),
+        (attends(lambda scores, mask: (scores * mask).softmax(dim=-1)), "a score of 0 is not hidden"),
+        (attends(lambda scores, mask: scores.softmax(dim=-1)), "everybody sees everybody"),
+        (attends(lambda scores, mask: scores.masked_fill(mask, -1e9).softmax(dim=-1)), "turned round"),
+        (attends(lambda scores, mask: hidden(scores, mask).softmax(dim=0).nan_to_num()), "over the queries"),
+        (attends(lambda scores, mask: hidden(scores * 3**0.5, mask).softmax(dim=-1)), "root of d_k"),
+        (attends(lambda scores, mask: mask.float()), "share the whole weight"),
+        (lambda words, mask: words[0], "the shape is"),
     ],
     "my_causal_check": [
         (check(watched=lambda place: slice(None)), "must stay"),

@@ -3,10 +3,6 @@
 import torch
 
 
-def bend(x, W_1, b_1, W_2, b_2):
-    return (x @ W_1 + b_1).relu() @ W_2 + b_2
-
-
 def centred(mean):
     def layer(x, widen, narrow):
         hidden = widen(x)
@@ -30,15 +26,16 @@ def both(right):
 
 
 WRONG = {
-    "word_by_word": [
-        (lambda x, W_1, b_1, W_2, b_2: (x @ W_1 + b_1) @ W_2 + b_2, "no function"),
-        (lambda *args: bend(*args).relu(), "between the layers only"),
-        (lambda x, W_1, b_1, W_2, b_2: ((x @ W_1 + b_1) @ W_2 + b_2).relu(), "not behind the second"),
-        (lambda x, W_1, b_1, W_2, b_2: ((x @ W_1).relu() + b_1) @ W_2 + b_2, "inside the ReLU"),
-        (lambda x, W_1, b_1, W_2, b_2: (x @ W_1).relu() @ W_2 + b_2, "first bias is missing"),
-        (lambda x, W_1, b_1, W_2, b_2: (x @ W_1 + b_1).relu() @ W_2, "second bias"),
-        (lambda x, W_1, b_1, W_2, b_2: (x @ W_1 + b_1).relu(), "same shape"),
-        (lambda x, W_1, b_1, W_2, b_2: (x @ W_1 + b_1).sigmoid() @ W_2 + b_2, "equation 2"),
+    "weights_of_bends": [
+        (lambda wanted: wanted.diff(), "these are the slopes"),
+        (lambda wanted: wanted.diff().diff(), "sets the first slope"),
+        (lambda wanted: -wanted.diff(prepend=torch.zeros(1)).diff(), "the sign"),
+        (lambda wanted: wanted[1:], "wanted numbers themselves"),
+        (
+            lambda wanted: wanted.diff(prepend=torch.zeros(1)).diff(prepend=torch.zeros(1)),
+            "then each change of slope",
+        ),
+        (lambda wanted: torch.tensor([1.0, -2, 2, -2, 2]), "then each change of slope"),
     ],
     "tent_by_hand": [
         ([1, -1, 1], "at 3"),

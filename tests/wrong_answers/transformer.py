@@ -1,7 +1,8 @@
 """Plausible wrong answers to the exercises of notebook 10, and what the reader is told."""
 
 import torch
-from torch import nn
+
+from helpers.model import causal_mask, padding_mask
 
 
 def turned_round(tgt_mask, key_padding):
@@ -24,70 +25,31 @@ def numbers(tgt_mask, key_padding):
     return tgt_mask.masked_fill(key_padding[:, None, None, :], -torch.inf)
 
 
-def third(number):
-    return lambda weight, n_heads, head: weight.chunk(3)[number].chunk(n_heads)[head]
+def decoding(memory_mask, keep=False, causal=True):
+    """A decode that zeroes the memory's padding unless told to keep it, with another mask over the memory."""
+
+    def decode(model, tgt, memory, src):
+        real = padding_mask(src, 0)
+        mask = causal_mask(tgt.shape[1]) & padding_mask(tgt, 0) if causal else padding_mask(tgt, 0)
+        memory = memory if keep else memory * (src != 0).unsqueeze(-1)
+        x = model.embed(tgt, model.tgt_embedding)
+        return model.output(model.decoder(x, memory, mask, memory_mask(real)))
+
+    return decode
 
 
-def value_columns(weight, n_heads, head):
-    return weight.chunk(3)[2].chunk(n_heads, dim=1)[head]
+def not_scored(model, tgt, memory, src):
+    mask = causal_mask(tgt.shape[1]) & padding_mask(tgt, 0)
+    return model.decoder(model.embed(tgt, model.tgt_embedding), memory, mask, padding_mask(src, 0))
 
 
-def value_transposed(weight, n_heads, head):
-    return weight.chunk(3)[2].chunk(n_heads, dim=1)[head].T
+def counting(n_attention=3, n_feed_forward=2, n_norm=5, tables=1, biases=1, feed_forward_biases=1, more=0):
+    def count(n_vocab, d, f, n):
+        attention, feed_forward = 4 * (d * d + biases * d), 2 * d * f + feed_forward_biases * (f + d)
+        layer = n_attention * attention + n_feed_forward * feed_forward + n_norm * 2 * d
+        return tables * n_vocab * d + n * layer + more * 4 * d
 
-
-def heads_first(weight, n_heads, head):
-    return weight.chunk(n_heads)[head].chunk(3)[2]
-
-
-def spread(weight, n_heads, head):
-    return weight.chunk(3)[2][head::n_heads]
-
-
-def from_one(weight, n_heads, head):
-    return weight.chunk(3)[2].chunk(n_heads)[head - 1]
-
-
-def copied(model):
-    with torch.no_grad():
-        model.output.weight.copy_(model.embedding.weight)
-    return model
-
-
-def cloned(model):
-    model.output.weight = nn.Parameter(model.embedding.weight.clone())
-    return model
-
-
-def backwards(model):
-    model.embedding.weight = model.output.weight
-    return model
-
-
-def only_data(model):
-    model.output.weight.data = model.embedding.weight.data
-    return model
-
-
-def transposed(model):
-    model.output.weight = nn.Parameter(model.embedding.weight.T)
-    return model
-
-
-def returns_weight(model):
-    model.output.weight = model.embedding.weight
-    return model.output.weight
-
-
-def whole_module(model):
-    model.output = model.embedding
-    return model
-
-
-def frozen(model):
-    del model.output.weight
-    model.output.weight = model.embedding.weight.detach()
-    return model
+    return count
 
 
 WRONG = {
@@ -112,37 +74,27 @@ WRONG = {
         (lambda tgt, pad: (tgt == 0).expand(3, 1, 4, 4), "key_padding is not used"),
         (lambda tgt, pad: ~pad[:, None, None, :].expand(3, 1, 4, 4), "tgt_mask is not used"),
     ],
-    "value_of_head": [
-        (third(0), "the query matrix"),
-        (third(1), "the key matrix"),
-        (value_columns, "not columns"),
-        (value_transposed, "not columns"),
-        (heads_first, "first the thirds"),
-        (spread, "stand together"),
-        (from_one, "count them from 0"),
-        (lambda weight, n_heads, head: weight.chunk(3)[2], "expected (dk, D)"),
-        (lambda weight, n_heads, head: weight.chunk(3 * n_heads)[head], "the query matrix"),
+    "decode_fixed": [
+        (decoding(lambda real: None), "a key of zeros gets a score too"),
+        (decoding(lambda real: None, keep=True), "padding counts in full"),
+        (decoding(lambda real: ~real, keep=True), "turned round"),
+        (decoding(lambda real: real, keep=True, causal=False), "keep the causal mask"),
+        (decoding(lambda real: ~real), "other logits"),
+        (not_scored, "expected that of the logits"),
+        (lambda model, tgt, memory, src: (memory, tgt), "not a pair"),
     ],
-    "tie_weights": [
-        (copied, "two parameters"),
-        (cloned, "two parameters"),
-        (only_data, "two parameters"),
-        (backwards, "not back"),
-        (transposed, "both stay (n_vocab, D)"),
-        (returns_weight, "return the model"),
-        (frozen, "without detach"),
-        (whole_module, "not the whole module"),
-        (lambda model: model, "values of its own"),
-    ],
-    "which_check_fails": [
-        (["source", "causal", "positions"], "LeakA"),
-        (["padding", "padding", "positions"], "LeakB"),
-        (["padding", "causal", "source"], "LeakC"),
-        (["padding", "future", "positions"], "is no check"),
-        (["padding", "causal"], "three names"),
-        ("padding", "three names"),
-        ({"A": "padding", "B": "source", "C": "positions"}, "LeakB"),
-        ({"padding", "causal", "positions"}, "a set has no order"),
-        (3, "three names"),
+    "count_parameters": [
+        (counting(n_attention=2), "a second attention"),
+        (counting(n_feed_forward=1), "feed-forward part of the decoder"),
+        (counting(tables=3), "the three tables are one"),
+        (counting(tables=0), "the table of words is missing"),
+        (counting(n_norm=0), "the norms are missing"),
+        (counting(n_norm=2.5), "a factor and a summand"),
+        (counting(n_norm=4), "three norms"),
+        (counting(biases=0), "biases of the attentions"),
+        (counting(feed_forward_biases=0), "biases of the feed-forward"),
+        (lambda v, d, f, n: counting()(v, d, f, n) + v, "no bias"),
+        (counting(more=1), "no further norm"),
+        (lambda v, d, f, n: 65_000_000, "of 1000 words, d_model 64"),
     ],
 }

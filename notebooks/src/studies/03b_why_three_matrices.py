@@ -21,15 +21,15 @@ from torch import nn
 
 from helpers import plots
 from helpers.model import attention_weights, eval_mode
-from lessons import scoreboard
+from lessons import pictures, scoreboard
 from lessons.boards.many_words import PREVIOUS, NotItself, places
 from lessons.outline import SelfAttention
 
 # %% [markdown]
 # ## A word that asks with its own key
 #
-# Merge queries and keys: take the words of 03 and their `W_Q`, written by hand, and let each word be found by
-# what it asks for. In 03 *ihn* found the man with 1, and the man found *ihn* with 0.
+# Merge queries and keys: take the words of 03 and their `W_Q`, written by hand, and let each word be found
+# by what it asks for. In 03 *ihn* found the man with 1, while the man found *ihn* with 0.
 
 # %%
 names = ["Mann", "Ball", "fängt", "ihn"]
@@ -50,18 +50,16 @@ for name, row in zip(names, (query @ query.T).tolist(), strict=True):  # (S, S)
 #    themselves.
 #
 # Where would that hurt? Let eight words stand in a ring, and let each look at the one before it, the first
-# one at the last. Call the task **previous**. By rule 2, own scores would have to rise from each word to
+# one at the last: a task called **previous**. By rule 2, own scores would have to rise from each word to
 # the one before, all the way round, until word 1 outdoes itself. So in no sentence can one matrix for
 # queries and keys close the ring. How badly does it fail, once it is trained?
 #
 # ## The ring, trained
 #
-# Each place has a vector that is added to its word. In 03 these were lent and stayed as they were; here they
-# are trained along, so that a failure cannot lie in them. Three heads learn *previous*, in at most 400 steps
-# each. The second has one matrix in two roles. So has the third, but there no word may look at itself. That
-# puts rule 2 out of force. Rule 1 stays, and it forbids the ring too: word 3 must score word 2 above word 4,
-# word 4 must score 3 above 5, and since 3 scores 4 as 4 scores 3, the scores would have to fall from step to
-# step, all the way round.
+# Each place has a vector that is added to its word. Here, unlike in 03, these are trained along, so that a
+# failure cannot lie in them. Three heads learn *previous*, in at most 400 steps each. The second has one
+# matrix in two roles, and so has the third, but there no word may look at itself, which puts rule 2 out of
+# force.
 
 # %%
 def three_matrices(head=SelfAttention):
@@ -79,8 +77,8 @@ make = {"three matrices": three_matrices, "Q = K": query_is_key,
 trained = {name: scoreboard.train_on(PREVIOUS, make_body) for name, make_body in make.items()}
 
 # %% [markdown]
-# Draw an arrow from each place to the one that it looks at most, on average over 500 sentences that training
-# has never seen. The left ring will be closed. How many places will go wrong in the other two?
+# Draw an arrow from each place to the one that it looks at most, on average over 500 sentences that
+# training has never seen. How many places will go wrong in the second ring, and in the third?
 
 # %% tags=["nbval-ignore-output"]
 # alt: Three rings of eight places. With three matrices each place points to the one before it and the ring
@@ -93,21 +91,25 @@ looks = {}
 for ax, (name, model) in zip(axes, trained.items(), strict=True):
     with eval_mode(model):
         x = model.body[0](model.embedding(sentences))  # (B, S, D)
-        others = ~torch.eye(8, dtype=torch.bool) if "hidden" in name else None  # (S, S)
+        others = ~torch.eye(8, dtype=torch.bool) if "hidden" in name else None  # (S, S), True: may look
         weights = attention_weights(x @ model.body[1].W_Q, x @ model.body[1].W_K, others)  # (B, S, S)
     right = scoreboard.accuracy(model, PREVIOUS)
-    plots.ring(weights.mean(dim=0).argmax(dim=1), ax=ax, title=f"{name}: {right:.2f}")
+    pictures.ring(weights.mean(dim=0).argmax(dim=1), ax=ax, title=f"{name}: {right:.2f}")
     looks[name] = weights
 plots.show(fig)
 
 # %% [markdown]
-# Three matrices close the ring. With two roles in one matrix it falls into pieces: here and there a place
-# gives up and looks at itself (hatched), and behind it the rise can start anew. Hiding a word from itself
-# does not close it. Somewhere two neighbours look at each other, and one of them the wrong way. The number
-# above each ring is the share of right answers.
+# Three matrices close the ring, and the number above each ring is the share of right answers. With two
+# roles in one matrix the ring falls into pieces, since here and there a place gives up and looks at itself
+# (hatched), and behind it the rise can start anew.
 #
-# The arrows are averages. The rules speak of each single sentence, so count those in which all eight places
-# look where they should.
+# Hiding a word from itself does not close it, because rule 1 alone forbids that too. Let $s_{32}$ be what
+# word 3 scores word 2. Word 3 must score 2 above 4, word 4 must score 3 above 5, and so on, while mirrored
+# scores are equal. Then $s_{32} > s_{34} = s_{43} > s_{45} = s_{54} > \dots$, all the way round to $s_{32}$
+# again, which is impossible. So at least one place looks the wrong way.
+#
+# The arrows are averages, while the rules speak of each single sentence, so count those in which all eight
+# places look where they should.
 
 # %%
 before = torch.tensor([7, 0, 1, 2, 3, 4, 5, 6])  # (S,): the place before each place
@@ -120,10 +122,10 @@ for name, weights in looks.items():
 # ## The board
 #
 # One training each is an anecdote. The board has three seeds for each way to merge, the mean on top and the
-# range below (`python -m lessons.boards tied` measures it again). Here a linear layer behind the head brings
-# its output back to 64 numbers, so that narrow heads can be compared too. Two tasks stand beside *previous*
-# to test the explanation. *Copy* needs nobody but the word itself. In *reverse* the places look at each other
-# in pairs, 1 with 8 and 8 with 1: rule 1 has nothing against that, rule 2 has.
+# range below (`python -m lessons.boards tied` measures it again). Here a linear layer behind the head
+# brings its output back to 64 numbers, so that narrow heads can be compared too. Two tasks stand beside
+# *previous* to test the explanation: *copy* needs nobody but the word itself, and in *reverse* the places
+# look at each other in pairs, 1 with 8 and 8 with 1, against which rule 1 has nothing and rule 2 has.
 
 # %%
 # alt: Board of ten rows and three tasks. Three matrices, K = V and Q = V solve all. Q = K solves copy only.
@@ -137,30 +139,30 @@ plots.show(plots.board(scoreboard.recorded("tied"), title="Which matrices may be
 # from itself, and rule 2 is gone: *reverse* comes out at 1.00 with every seed, while *previous*, which rule 1
 # forbids as well, stays broken. (*Copy* now suffers, for a word can no longer hand itself its own symbol.)
 #
-# The scores can even be counted. A place that looks wrong must guess one of eight symbols. It is one place of
-# eight, and wrong seven times in eight, so it costs 7/64. Two such places leave .78 and three .67, and there
-# the seeds stand on *previous*. One would leave .89, the most that the rules allow: no seed on this board got
-# there. On *reverse* one word of each pair must guess, four of eight: .56.
+# The scores can even be counted. A place that looks wrong must guess one of eight symbols. It is one place
+# of eight, and wrong seven times in eight, so it costs 7/64. If it is the same place in every sentence, .89
+# is left, and the third ring above got there, while no seed on this board did, where a linear layer follows
+# the head. Two leave .78 and three .67, and there most seeds of these rows stand; two of the doubled head
+# lie lower. On *reverse* one word of each pair must guess, four of eight, which leaves about .56.
 #
-# **The values with either.** At width 64 it costs nothing. The scores of such a head need not be mirrored,
-# and 64 numbers have room for two roles. In a narrow head K = V loses *previous* and *reverse*: with two
-# numbers every time, and with three, as many parameters in the head as three matrices of two, the seed
-# decides. (Q = V was not measured narrow, and where Q = K already, sharing the values costs more.)
+# **The values with either.** At width 64 it costs nothing, since the scores of such a head need not be
+# mirrored, and 64 numbers have room for two roles. In a narrow head only K = V was tried, and it loses
+# *previous* and *reverse*. With two numbers it always fails, and with three, which gives the head as many
+# parameters as three matrices of two, the seed decides.
 #
 # ## The answer
 #
 # **One matrix for queries and keys mirrors the scores, and with mirrored scores a head cannot look round a
-# ring: trained to do it, it left two or three of eight places guessing and got .67 to .78 right, where three
-# matrices got everything. Keys and values could share a matrix at no cost in a head of 64 numbers, with some
-# seeds in one of three, and never in one of two.**
+# ring: trained to do it, it left at least one of eight places guessing, mostly two or three, and got .51 to
+# .89 right, where three matrices got everything. Keys and values could share a matrix at no cost in a head
+# of 64 numbers, with some seeds in a head of three, and with none of three seeds in a head of two.**
 #
 # ## What this does not say
 #
 # This is one head, with eight places, one learning rate and three tasks, chosen because the two rules point
-# at them. Whole models have ways round. What one head cannot another may, and where nobody may look ahead
-# (09), no ring needs to close. The Reformer (Kitaev and others, 2020) is such a case: a language model with
-# shared queries and keys, in which a word does not look at itself while there is another one to look at.
-# Its authors report no loss.
+# at them. Whole models have ways round, and where nobody may look ahead (09), no ring needs to close. The
+# Reformer (Kitaev and others, 2020) is such a case, a language model with shared queries and keys, in which
+# a word does not look at itself while there is another one to look at. Its authors report no loss.
 #
 # ## An open exercise
 #

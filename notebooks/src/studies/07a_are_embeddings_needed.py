@@ -6,10 +6,10 @@
 #
 # {{badge}} · a study to {{lesson}} · {{time}} on a laptop with two cores
 #
-# A Transformer reads vectors. Words become vectors through a table, as in 07. Suppose your data are the
-# heights of a wave instead, sixteen measurements with noise on them, and the model is to say what comes
-# next. You can multiply each number by a vector (`nn.Linear(1, 64)`). Or you can treat it as language:
-# cut the range into bins, number the bins, give each a row of a table. And suppose the same choice for
+# A Transformer reads vectors, and words become vectors through a table, as in 07. Suppose that your data
+# are the heights of a wave instead, sixteen measurements with noise on them, and the model is to say what
+# comes next. You can multiply each number by a vector (`nn.Linear(1, 64)`), or treat it as language: cut
+# the range into bins, number the bins, and give each a row of a table. And suppose the same choice for
 # symbols. What would you bet on?
 
 # %% tags=["setup"]
@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from helpers import plots
-from lessons import scoreboard
+from lessons import pictures, scoreboard
 from lessons.boards import embeddings_and_positions as boards
 
 # %% [markdown]
@@ -31,19 +31,21 @@ from lessons.boards import embeddings_and_positions as boards
 
 # %%
 torch.manual_seed(0)
-three = torch.tensor([0.1, 0.2, 0.9])[None, :, None]  # (B, S, 1)
+three = torch.tensor([0.1, 0.2, 0.9])[None, :, None]  # (B, S, 1), yours
 for name, way_in in [("linear layer", nn.Linear(1, 64)), ("32 bins", boards.Bins(32))]:
     near, middle, far = way_in(three)[0]  # (D,) each
     print(f"{name:12} distances {(near - middle).norm().item():5.2f} and {(near - far).norm().item():5.2f}")
 
 # %% [markdown]
 # The linear layer keeps distances: eight times as far stays eight times as far. In the table any two rows
-# are about equally far apart, and that 0.1 and 0.2 are almost the same it has to find out.
+# are about equally far apart, and that 0.1 and 0.2 are almost the same it has to find out. Which two of
+# your own numbers does the table give the same vector? (The 32 bins cut -1.7 to 1.7.)
 #
 # ## The wave, without a table
 #
-# The data: noisy waves that differ in frequency, phase and height. How often would you come within a
-# tenth of the next value by repeating the last measurement?
+# The waves differ in frequency, phase and height, and each measurement carries noise with a standard
+# deviation of .05. What follows is the next value without noise. How often would you come within a tenth of
+# it by repeating the last measurement?
 
 # %%
 x, y = boards.noisy_sine(500, torch.Generator().manual_seed(7))  # (B, S, 1), (B, 1)
@@ -58,11 +60,11 @@ print(f"the last value, within 0.1: {((x[:, -1] - y).abs() < 0.1).float().mean()
 # not compared: predictions of a model trained here
 guess = boards.train_on_series(lambda: nn.Linear(1, 64), seed=0)(x)  # (B, 1)
 hits = ((guess - y).abs() < 0.1).float().mean().item()
-plots.show(plots.next_values(x[:3, :, 0], y[:3, 0], guess[:3, 0]))
+plots.show(pictures.next_values(x[:3, :, 0], y[:3, 0], guess[:3, 0]))
 print(f"trained just now, within 0.1: {hits:.2f}")
 
 # %% [markdown]
-# The squares, what it predicts, sit on the crosses, what follows, or close. The margin is wide:
+# The squares, what it predicts, sit on the crosses, what follows, or close.
 
 # %%
 assert hits > 0.6, "far more often than the last value"
@@ -71,15 +73,14 @@ assert hits > 0.6, "far more often than the last value"
 # ## Five ways in, two kinds of data
 #
 # The board has the same model with five ways in, three seeds each (`python -m lessons.boards inputs`).
-# *Sine* is the share of next values within 0.1, on 2,000 other waves. In *larger sine* the waves are 1.5
-# times as high, and so is the margin: the bins reach that far, and training has never touched the outer
-# ones. *Count* turns the
-# question round. Its eight symbols are names; here they are written as numbers from -1 to 1, and for each
-# one the model says how often it occurs in its sentence.
+# *Sine* is the share of next values within 0.1, on 2,000 other waves. In *larger sine* the waves and the
+# margin are 1.5 times as large, while the noise stays, so compare within the column. The bins reach that
+# far, and training has never touched the outer ones. *Count* turns the question round: its eight symbols
+# are names, which are written here as numbers from -1 to 1, and for each one the model says how often it
+# occurs in its sentence. (Guessing gets .39 there.)
 #
-# The second row is the control. It has no table either, and may bend the line of numbers: two linear
-# layers with a ReLU. If it learns *count* in the 400 steps that every row gets, a table is not the only
-# way.
+# The second row is the control. It has no table either, but it may bend the line of numbers, with two
+# linear layers and a ReLU. Before you look, will it count?
 
 # %%
 # alt: Board of five input layers by three tasks. The two ways without a table lead on both sine columns. On
@@ -88,29 +89,27 @@ plots.show(plots.board(scoreboard.recorded("inputs"), title="How a number become
 
 # %% [markdown]
 # **The wave.** On both sine columns every seed of both rows without a table is ahead of every seed of all
-# bins. A likely reason: wide bins lose detail, and narrow ones have many rows to learn, where nothing
-# says that bins 7 and 8 are neighbours. A table gives its rows in no order, and order is what the wave is
-# made of.
+# bins. A likely reason is that wide bins lose detail, and that narrow ones have many rows to learn, where
+# nothing says that bins 7 and 8 are neighbours. A table gives its rows in no order, and order is what the
+# wave is made of.
 #
-# **The symbols.** On *count* it is the other way round, again with every seed. And the control? Two
-# linear layers with a ReLU count from .49 to .91 of the symbols, so it can be done without a table: a
-# bent line can pull eight symbols apart. But in 400 steps the seed decides how well, and with a row each
-# all seeds get .99.
+# **The symbols.** On *count* it is the other way round, again with every seed. Two linear layers with a
+# ReLU count from .49 to .91 of the symbols, so it can mostly be done without a table; perhaps a bent line
+# pulls the eight symbols apart. But in 400 steps the seed decides how well, and with a row each all seeds
+# get .99.
 #
 # ## The answer
 #
-# **Embeddings are not needed for any kind of data. A series of measurements does better without: a linear
-# layer hits .79 of the next values of a noisy wave, the best of three widths of bins with an embedding
-# each .71, and on waves higher than in training it is .77 against .48. A number can stand for a symbol,
-# but badly: through one linear layer .59 of the symbols are counted right, through two with a ReLU .74
-# (.49 to .91, by seed), with a row each .99.** Numbers for what has an order, a table for what has none.
+# **Not for every kind of data: numbers for what has an order, a table for what has none. A series of
+# measurements does better without embeddings, and a number can stand for a symbol, but badly in 400
+# steps.** Without a table .79 of the next values of a noisy wave are hit, or .83 when the line may bend,
+# and .71 with the best bins; of the symbols .59 or .74 are counted right, and .99 with a row each.
 #
 # ## What this does not say
 #
 # One kind of wave, one budget of 400 steps, eight symbols. With more steps or data bins may catch up:
-# Chronos, a forecasting model of 2024, cuts real series into thousands of bins, embeds them like words,
-# and reports good forecasts. And eight symbols in a row are few. With ten thousand, a curve would have to
-# bend at each of them, and a table is the plain way to write that down.
+# Chronos, a forecasting model of 2024, cuts real series into thousands of bins, embeds them like words, and
+# reports good forecasts. With ten thousand symbols, a curve might have to bend at each of them.
 #
 # ## An open exercise
 #

@@ -52,7 +52,7 @@ def without(t):
 
 
 def with_cache(t):
-    steps.length = t - 1
+    steps.length = t - 1  # back to place t - 1, whatever `steps` holds behind it
     return steps(tgt[:, t - 1])  # (1, V), from the newest word and what `steps` keeps
 
 
@@ -76,6 +76,7 @@ N, V = len(model.decoder.layers), model.output.out_features
 def multiplications(t, keep_words, keep_source):
     rows = 1 if keep_words else t  # words that go through the decoder
     return {
+        # of D x D four for self-attention, two for cross-attention (query and output); two for feed-forward
         "linear layers": N * rows * (6 * D * D + 2 * D * F),
         "source's keys and values": 0 if keep_source else N * S * 2 * D * D,
         "self-attention": N * 2 * rows * t * D,
@@ -120,10 +121,11 @@ print(f"with only the last place scored: {last_only / counts['both kept'][-1]:.0
 
 # %% [markdown]
 # For the first word only the source's keys and values can be saved; at the tenth, keeping the words already
-# saves four times as much, and at word 500 a step that keeps nothing costs 500 times one that keeps both.
-# (The last line is for a loop that at least scores the last place only.) But look at *words kept*, the cache
-# of lesson 14: it makes the source's keys and values again at every step, and with 20 source words stays at
-# three times the cost of *both kept*. Neither cache replaces the other.
+# saves four times as much (2.3 times, if only the last place is scored), and at word 500 a step that keeps
+# nothing costs 500 times one that keeps both. (The last line is for a loop that at least scores the last
+# place only.) But look at *words kept*, the cache of lesson 14: it makes the source's keys and values again
+# at every step, and with 20 source words stays at three times the cost of *both kept*. Neither cache
+# replaces the other.
 #
 # What is left, and does it stay flat?
 
@@ -135,9 +137,9 @@ rest = sum(multiplications(0, True, True).values())
 print(f"self-attention costs as much as all the rest at word {rest / (N * 2 * D):,.0f}")
 
 # %% [markdown]
-# At word 500 four fifths of it are matrices, whose cost does not depend on how much is written.
-# Self-attention grows with every word, and catches up with the rest at a length that this model, with its
-# 512 places, never reaches.
+# At word 500 four fifths of it are linear layers and the output layer, whose cost does not depend on how
+# much is written. Self-attention grows with every word, and catches up with the rest at a length that this
+# model, with its 512 places, never reaches.
 #
 # ## In time
 #
@@ -179,7 +181,9 @@ axes[1].set_ylim(1, 1000)
 plots.show(fig)
 
 # %% [markdown]
-# The gap in time is far smaller than the gap in multiplications. Why, this study has not taken apart.
+# The gap in time is far smaller than the gap in multiplications. Two candidates are that each small
+# operation has a fixed price, and that each step reads all matrices once, however few rows they meet; this
+# study has not taken them apart.
 #
 # ## In memory
 #
@@ -211,9 +215,10 @@ assert sum(kept_numbers(64, 60, 20)) > parameters > sum(kept_numbers(1, 500, 20)
 #
 # ## The answer
 #
-# **At its 500th word this decoder multiplies 2,158 million times without a cache, and 4.3 million times with
-# one. Without the source's keys in it, a step costs three times as much. The price is 1,536 numbers for every
-# word of every sentence: 64 answers of 60 words keep more of them than the model has parameters.**
+# **At its 500th word this decoder multiplies 2,158 million times without a cache (1,392 million if it
+# scores the last place only), and 4.3 million times with one. Without the source's keys in it, a step costs
+# three times as much. The price is 1,536 numbers for every word of every sentence: 64 answers of 60 words
+# keep more of them than the model has parameters.**
 #
 # ## What this does not say
 #
