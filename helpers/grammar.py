@@ -656,7 +656,8 @@ def pronoun_pairs(n: int, seed: int = 0) -> list[tuple[SentencePair, SentencePai
         first, second = author.clauses
         by_verb = first.subject.noun.gender == first.objects[0][1].noun.gender
         readings = author.other_readings() if "|" not in second.verb.german else []
-        if antecedents <= held_out and readings and by_verb == len(pairs) % 2:
+        told = by_verb or first.objects[0][1].noun.gender != "n"  # `es` alone would tell
+        if antecedents <= held_out and readings and told and by_verb == len(pairs) % 2:
             both = [_joined(first, clause) for clause in (second, author.rng.choice(readings))]
             one, other = (_pair(_ended(*sides), antecedents) for sides in both)
             pairs.setdefault(one.german, (one, other))

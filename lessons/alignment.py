@@ -1,10 +1,12 @@
-"""Where a translator looks: attention weights between words, and how often they fall on the right one."""
+"""Where a translator looks: attention weights between words, and on what the largest of them falls."""
 
 import torch
 
 from helpers.data import encode_pairs, make_batch
 from helpers.grammar import words
 from helpers.model import eval_mode, record_attention
+
+LOOKS = ("the noun that is meant", "the other noun", "the pronoun", "its verb", "sein or ihr", "another word")
 
 
 @torch.no_grad()
@@ -22,37 +24,22 @@ def word_weights(model, tokenizer, pair):
     found = []
     places = {"encoder.layers.{}.self_attention": german, "decoder.layers.{}.cross_attention": english}
     for name, ids in places.items():
-        layers = [
-            maps[name.format(i)] for i in range(len(model.encoder.layers))
-        ]  # (1, H, p, p) each
+        layers = [maps[name.format(i)] for i in range(len(model.encoder.layers))]  # (1, H, p, p) each
         first = [ids.tolist().index(word) for word in range(int(ids.max()) + 1)]
         found.append(torch.cat(layers)[..., first, : len(german)] @ joined)  # (layers, H, words, S)
     return found
 
 
-def partners(pair):
-    """For each English word the set of German words that it translates."""
-    return [{i for i, k in pair.alignment if k == j} for j in range(len(words(pair.english)))]
+def looked_at(model, tokenizer, pair):
+    """What each head of cross-attention gives most to where the pronoun is predicted: names, layer by layer.
 
-
-def hit_rate(looks, golds):
-    """Share of words whose look, the number of one German word, is a partner; words without any left out."""
-    sentences = zip(looks, golds, strict=True)
-    hits = [word in right for row in sentences for word, right in zip(*row, strict=True) if right]
-    return sum(hits) / max(1, len(hits))
-
-
-def looks_back(model, tokenizer, pair):
-    """Whether each head gives what the pronoun means more than the other noun: `(2, layers, H)`.
-
-    First the heads of the encoder, asked at the German pronoun, then those of cross-attention, asked where
-    the English one is predicted. `pair` has `refers`, as in `helpers.grammar.pronoun_pairs`.
+    `pair` has `refers` and a second clause like "..., und sein Hund fängt ihn", whose verb stands before the
+    pronoun, as in `helpers.grammar.pronoun_pairs`.
     """
-    german, english = words(pair.german), words(pair.english)
+    german, (pronoun, meant) = words(pair.german), pair.refers
     ((_, *nouns),) = [row for row in pair.combinations if row[0] == "antecedents"]
-    pronoun, meant = pair.refers
-    other = next(german.index(noun) for noun in nouns if german.index(noun) != meant)
-    predicted = max(j for j, word in enumerate(english) if word in ("it", "him", "her"))
-    encoder, cross = word_weights(model, tokenizer, pair)
-    rows = torch.stack([encoder[:, :, pronoun], cross[:, :, predicted]])  # (2, layers, H, S)
-    return rows[..., meant] > rows[..., other]
+    names = {german.index(noun): "the other noun" for noun in nouns} | {meant: "the noun that is meant"}
+    names |= {pronoun: "the pronoun", pronoun - 1: "its verb", german.index("und") + 1: "sein or ihr"}
+    predicted = max(j for j, word in enumerate(words(pair.english)) if word in ("it", "him", "her"))
+    most = word_weights(model, tokenizer, pair)[1][:, :, predicted].argmax(-1)  # (layers, H)
+    return [names.get(place, "another word") for place in most.flatten().tolist()]

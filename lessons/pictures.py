@@ -655,26 +655,27 @@ def there_and_back(nodes, edges, *, title=None):
     not exist, or that leads to the left.
     """
     columns, rows = (1 + max(node[k] for node in nodes.values()) for k in (0, 1))
-    size = (2.55 * columns - 0.45, 1.3 * rows + (0.5 if title else 0))
+    size = (2.7 * columns - 0.9, 1.3 * rows + (0.5 if title else 0))
     fig, ax = plt.subplots(figsize=size, layout="constrained")
-    ax.set(xlim=(-1.05, 2.55 * columns - 1.5), ylim=(1.3 * rows - 0.65, -0.65))
+    ax.set(xlim=(-0.9, 2.7 * columns - 1.8), ylim=(1.3 * rows - 0.65, -0.65))
     ax.axis("off")
     for start, end, factor in edges:
         if not {start, end} <= nodes.keys() or nodes[start][0] >= nodes[end][0]:
             raise ValueError(f"an edge from {start!r} to {end!r}: expected nodes, the second further right")
-        (x0, y0), (x1, y1) = ((2.55 * nodes[name][0], 1.3 * nodes[name][1]) for name in (start, end))
-        ways = [((x0 + 0.95, y0 - 0.09), (x1 - 0.95, y1 - 0.09), INK, "-"),
-                ((x1 - 0.95, y1 + 0.09), (x0 + 0.95, y0 + 0.09), TODAY, (0, (4, 2)))]  # fmt: skip
-        for here, there, colour, style in ways:
-            arrow = FancyArrowPatch(here, there, arrowstyle="-|>", mutation_scale=15, shrinkA=0, shrinkB=0)
+        (x0, y0), (x1, y1) = ((2.7 * nodes[name][0], 1.3 * nodes[name][1]) for name in (start, end))
+        here, there = np.array([x0 + 0.8, y0]), np.array([x1 - 0.8, y1 + 0.2 * np.sign(y0 - y1)])
+        beside = np.array([there[1] - here[1], here[0] - there[0]]) / -np.hypot(*(there - here))  # downwards
+        ways = ((here, there), -1, INK, "-"), ((there, here), 1, TODAY, (0, (4, 2)))
+        for ends, side, colour, style in ways:
+            tips = [tuple(point + 0.08 * side * beside) for point in ends]
+            arrow = FancyArrowPatch(*tips, arrowstyle="-|>", mutation_scale=14, shrinkA=0, shrinkB=0)
             arrow.set(color=colour, linewidth=2, linestyle=style)
             ax.add_patch(arrow)
-        halo = [withStroke(linewidth=4, foreground="white")]
-        write(ax, (x0 + x1) / 2, (y0 + y1) / 2 + 0.36, f"× {factor}", size=14, path_effects=halo)
+        write(ax, *((here + there) / 2 + 0.33 * beside), f"× {factor}", size=14)
     for name, (column, row, value, gradient) in nodes.items():
-        x, y = 2.55 * column, 1.3 * row
+        x, y = 2.7 * column, 1.3 * row
         box = {"facecolor": "white", "edgecolor": INK, "linewidth": 1.6}
-        ax.add_patch(Rectangle((x - 0.95, y - 0.42), 1.9, 0.84, **box))
+        ax.add_patch(Rectangle((x - 0.8, y - 0.42), 1.6, 0.84, **box))
         for what, number, up, weight in ((name, value, -0.2, "normal"), ("grad", gradient, 0.2, "bold")):
             number = ", ".join(map(_short, np.atleast_1d(number)))
             write(ax, x, y + up, f"{what}: {number}", size=14, weight=weight, va="center_baseline")
@@ -762,10 +763,10 @@ def reliability(panels, *, n_bins=10, title=None):
             here = bins == b
             x, y, share = sure[here].mean(), right[here].mean(), here.mean()
             ax.plot([x, x], [x, y], color=COLOURS[1], linewidth=2, zorder=2)
-            ax.scatter(x, y, s=40 + 900 * share, color=COLOURS[0], edgecolor="white", linewidth=1.2, zorder=3)
+            ax.scatter(x, y, s=40 + 700 * share, color=COLOURS[0], edgecolor="white", linewidth=1.2, zorder=3)
         write(ax, 0.97, 0.06, "too sure", size=14, ha="right", style="italic")
-        write(ax, 0.03, 0.94, "too unsure", size=14, ha="left", style="italic")
-        ax.set(xlim=(0, 1.04), ylim=(0, 1.04), aspect="equal", xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+        write(ax, 0.04, 1.0, "too unsure", size=14, ha="left", style="italic")
+        ax.set(xlim=(0, 1.1), ylim=(0, 1.1), aspect="equal", xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
         ax.tick_params(labelsize=13)
         ax.set_xlabel("confidence", fontsize=14)
         ax.set_title(name, fontsize=14)

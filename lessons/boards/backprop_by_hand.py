@@ -20,6 +20,7 @@ def copied(part, module):
         raise ValueError(f"{type(part).__name__} and {type(module).__name__} have different parameters")
     state = {name: torch.tensor(ours[our_name(name)]) for name, _ in module.named_parameters()}
     module.double().load_state_dict(state)
+    module.zero_grad()
     return module.eval()
 
 
@@ -102,7 +103,7 @@ def twin_of(model, positions):
     """The Transformer of `helpers`, with the parameters of `model`, and the positions `(L, D)`."""
     n_vocab, d_model = model.named()["output.weight"].shape
     d_ff, n_heads = (
-        len(model.named()["encoder.feed_forward.widen.bias"]),
+        model.encoder.feed_forward.widen.named()["bias"].size,
         model.encoder.self_attention.n_heads,
     )
     sizes = {"n_layers": 1, "dropout": 0.0, "tie_weights": False}
@@ -118,6 +119,20 @@ def loss_by_autograd(twin, src, tgt, labels):
     loss = ignore_padding(logits.flatten(0, 1), torch.tensor(labels).flatten())
     loss.backward()
     return loss.item(), {our_name(name): p.grad.numpy() for name, p in twin.named_parameters()}
+
+
+def whole_model_agrees(model, batch, positions, loss_and_gradients, slopes):
+    """Is every gradient of the loss that of `slopes`, to 1e-7, and of autograd, to 1e-9? Prints two lines."""
+    by_hand = loss_and_gradients(model, *batch)
+    found = {name: array.copy() for name, array in model.named("grads").items()}
+    by_torch, wanted = loss_by_autograd(twin_of(model, positions), *batch)
+    measured = {
+        name: slopes(lambda: loss_and_gradients(model, *batch), p) for name, p in model.named().items()
+    }
+    good = max(off(found, measured).values()) < 1e-7, max(off(found, wanted).values()) < 1e-9
+    print(f"loss by hand {by_hand:.6f}, by PyTorch {by_torch:.6f}")
+    print(f"{sum(array.size for array in found.values()):,} numbers   slopes {good[0]}   autograd {good[1]}")
+    return all(good) and abs(by_hand - by_torch) < 1e-12
 
 
 def bias_sizes(model):

@@ -147,7 +147,7 @@ def reach(make_positions, seed):
     return scores | {f"place {place}": score for place, score in enumerate(right.tolist())}
 
 
-def lengths(make_positions, seed):
+def at_each_length(make_positions, seed):
     """The symbol before, trained as in `reach`: old and new places, in short sentences and in long ones."""
     torch.manual_seed(seed)
     model = SymbolModel(nn.Sequential(make_positions(), EncoderLayer(D, H, F, 0.0)))
@@ -242,6 +242,6 @@ INPUTS = {
 BOARDS = {
     "positions": Board(POSITIONS, with_positions),
     "reach": Board(REACH, reach),
-    "lengths": Board({row: REACH[row] for row in LENGTHS}, lengths),
+    "lengths": Board({row: REACH[row] for row in LENGTHS}, at_each_length),
     "inputs": Board(INPUTS, inputs),
 }

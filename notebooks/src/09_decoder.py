@@ -15,8 +15,8 @@
 #
 # - **You need**: [04 - Multi-head attention](04_multi_head.ipynb) and
 #   [08 - A stack of encoders](08_a_stack_of_encoders.ipynb).
-# - **It runs** in {{time}} on a laptop with two cores. In class, *Checks to keep* and exercise 4 can be left
-#   for home.
+# - **It runs** in {{time}} on a laptop with two cores. In class, *Checks to keep* and exercises 3 and 4 can
+#   be left for home.
 
 # %% tags=["setup"]
 # SETUP
@@ -114,9 +114,9 @@ def masked_v1(x):
 print(dict(zip(english, moved(masked_v1, words, 4).tolist(), strict=True)))
 
 # %% [markdown]
-# Just the wrong ones: the four that must not see *it* move, and *it* itself does not. Your attention reads
-# the table the other way round, since in this series True means **may attend**. In PyTorch's
-# `nn.MultiheadAttention` True means hidden, and a mask turned round raises no error in either.
+# Just the wrong ones: the four words that must not look at *it* have moved, and *it* itself has not. Your
+# attention reads the table the other way round, since in this series True means **may attend**. In
+# PyTorch's `nn.MultiheadAttention` True means hidden, and a mask turned round raises no error in either.
 #
 # *Going deeper: [What does a word get that may look at
 # nothing?](studies/09a_a_row_that_may_look_at_nothing.ipynb)* For the last row of `later` it depends on who
@@ -403,8 +403,8 @@ assert torch.equal(panels["target at target"][0], causal_mask(5))
 
 # %% [markdown]
 # **Who may look at whom? Source words look at the whole source, target words at themselves, at those before
-# them and at the whole source, and nobody looks at padding.** So at *catches* the model may look back at
-# *Ball*, and not ahead at what it is about to write.
+# them and at the whole source, and nobody looks at padding.** With the whole German sentence as its source,
+# the model may look back at *Ball* when it stands at *catches*, and not ahead at what it is about to write.
 #
 # ### Checks to keep
 #

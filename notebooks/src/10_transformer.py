@@ -19,7 +19,7 @@
 #   4 for home.
 #
 # **From two lessons back.** In 08 the pre-norm encoder got one more norm at its very end. Why does the
-# post-norm encoder need none, and what would a new one do differently if it had it?
+# post-norm encoder need none, and what would a new model do differently with one?
 #
 # <details><summary>Answer</summary>
 #
@@ -74,6 +74,7 @@ def to_ids(*sentences):
     return torch.tensor([[vocabulary.index(word) for word in s.split()] for s in sentences])  # (B, L)
 
 
+# %%
 src = to_ids("ein Mann wirft einen Ball", "sein Hund fängt ihn <pad>")  # (B, S)
 tgt = to_ids("<s> a man throws a ball", "<s> his dog catches it <pad>")  # (B, T)
 print(src.tolist(), tgt.tolist(), sep="\n")
@@ -248,6 +249,7 @@ def first_loss(model):
     print(f"{type(model).__name__}: next word {loss:.1f}, the word just read {again:.1f}")
 
 
+# %%
 for kind in (TransformerV2, TransformerV3):
     torch.manual_seed(0)
     model = kind(1000, 512, 8, 2048, 6)  # the last one, tied, is used below
@@ -271,7 +273,7 @@ for size in (1.0, 1 / math.sqrt(512)):  # yours: try others
 # PyTorch draws the entries of an embedding with size 1, which makes logits of size $\sqrt{512} = 22.6$ and
 # bets everything on a random word. (The whole model is worse still, since it bets on the word just read.)
 # **Weight tying uses one table as both embeddings and as output layer. Each logit is then a sum of
-# $d_{model}$ products with entries of that table, so it must start small: with entries of size 1 the first
+# $d_{model}$ products with entries of that table, so it must start small. With entries of size 1 the first
 # loss is 75.8, with $1/\sqrt{512}$ it is 7.5.**
 #
 # The factor $\sqrt{d_{model}}$ of 07 makes the small entries large again on the way in, and only there.
@@ -562,7 +564,7 @@ check.masks_from_pytorch(masks_from_pytorch)
 
 # %% [markdown]
 # **3. Debug.** "Cross-attention needs no mask, because I set the memory to 0 wherever the source is
-# padding, and zeros say nothing." It runs without an error, but the same sentence gets other logits when it
+# padding, and zeros say nothing." It runs without an error. Yet the same sentence gets other logits when it
 # stands beside a longer one. Which of the four checks must fail, and why are zeros not enough? Fix it.
 
 

@@ -20,8 +20,8 @@
 # - **This notebook can be skipped in class.** Nothing later needs it.
 #
 # **From two lessons back.** In 13 two sentences that differ in one word count only if both are right, and
-# one of them needs *it*, the other *him* or *her*. A model always writes *it*. How many of the single
-# sentences does it get, and how many of the pairs?
+# one of them needs *it*, the other *him* or *her*. Now a model writes *it* whatever it reads. How many
+# of the single sentences does it get, and how many of the pairs?
 #
 # <details><summary>Answer</summary>
 #
@@ -48,7 +48,7 @@ from lessons.exercises import backprop_by_hand as check
 plots.show(plots.block_diagram(built=plots.PARTS, title="15: all of it once more, by hand"))
 
 # %% [markdown]
-# Every part exists already, and each of them gets one more method today, the way back.
+# Every part exists already, and today each gets one more method, the way back.
 #
 # ## Stage 42 - One linear layer, backwards
 #
@@ -74,9 +74,9 @@ plots.show(pictures.there_and_back(nodes, edges))
 
 # %% [markdown]
 # Solid arrows lead there and dashed ones back, each with the factor that the gradient takes on its way. Even
-# `x` gets a gradient, because the part *before* this one will need it.
+# `x` gets a gradient, for the part *before* this one.
 #
-# This picture is what PyTorch keeps behind your back. **Autograd records each operation of the forward pass
+# **Autograd records each operation of the forward pass
 # in a graph, the tape, and walks it backwards in topological order, turning the gradient of an output into
 # those of its inputs.** That one step is called a **vector-Jacobian product**. In this lesson you are the
 # tape: each `forward` keeps what its `backward` will need.
@@ -206,9 +206,10 @@ class FeedForward(Part):
 
 
 # %% [markdown]
-# The slopes are one judge. Autograd is another that shares no line with the first, working on a copy of your
-# parameters in PyTorch. `both_agree` asks both about each input and each parameter, and a difference of a
-# ten-millionth is too much. (A ReLU has a bend at 0 where slopes are wrong; these numbers stay clear of it.)
+# The slopes are one judge, and autograd is another that shares no line with the first, since it works on a
+# copy of your parameters in PyTorch. `both_agree` asks both about each input and each parameter, and a
+# difference of a ten-millionth is too much. (A ReLU has a bend at 0 where slopes are wrong; these numbers
+# stay clear of it.)
 
 # %%
 rng = np.random.default_rng(0)
@@ -241,8 +242,8 @@ print("gradient", (softmax(logits) - one_hot).round(3))
 print("slopes  ", slopes(lambda: -log_softmax(logits)[0], logits).round(3))
 
 # %% [markdown]
-# A step against the gradient pulls the right answer up by what it lacks, and pushes the wrong one down by
-# what it has. For many words the loss is their mean. Here are four.
+# A step against it pulls the right answer up by what it lacks, and the wrong one down by what it has. For
+# many words the loss is their mean, so take four.
 
 
 # %% tags=["part"]
@@ -467,7 +468,7 @@ first_only, itself = SelfAttentionV1(rng, 4, 2), judges.self_attention(4, 2)
 verdict = judges.both_agree(first_only, itself, two_sentences, slopes=slopes)
 
 # %% [markdown]
-# It is the residual once more: used three times, so three gradients to add.
+# It is the residual once more, with three gradients to add.
 
 
 # %% tags=["part"]
@@ -482,20 +483,19 @@ class SelfAttention(MultiHeadAttention):
 # %% [markdown]
 # ### Embedding
 #
-# The embedding looks up rows of a table. A row number has no gradient, but each word adds its own to the row
-# that it came from. In `der Hund der` the word 1 occurs twice.
+# The embedding looks up rows of a table, and a row number has no gradient. But each word adds its own to the
+# row that it came from. In `der Hund der` the word 1 occurs twice.
 
 
 # %% tags=["part"]
-def table_gradient_v1(ids, grad, n_vocab):
-    table = np.zeros((n_vocab, grad.shape[-1]))  # (n_vocab, D)
+def table_gradient_v1(table, ids, grad):
     table[ids] += grad
     return table
 
 
 repeated, ones, table = np.array([1, 2, 1]), np.ones((3, 2)), np.zeros((3, 2))  # der Hund der
-table_slopes = slopes(lambda: (table[repeated] * ones).sum(), table)
-print("found ", table_gradient_v1(repeated, ones, 3).tolist(), "  slopes", table_slopes.round(6).tolist())
+print("found ", table_gradient_v1(np.zeros((3, 2)), repeated, ones).tolist())
+print("slopes", slopes(lambda: (table[repeated] * ones).sum(), table).round(6).tolist())
 
 # %% [markdown]
 # Row 1 must hold 2, as the slopes say. `table[ids] += grad` reads all rows, adds, and writes them back, so
@@ -618,15 +618,7 @@ batch = [np.array(ids) for ids in ([[4, 5, 5, 2], [5, 2, 0, 0]],  # source, (B, 
                                    [[1, 4, 5, 4], [1, 5, 0, 0]],  # what the decoder reads, (B, T)
                                    [[4, 5, 4, 2], [5, 2, 0, 0]])]  # labels, (B, T)  # fmt: skip
 small = Transformer(np.random.default_rng(0), 6, d_model=8, n_heads=2, d_ff=12)
-by_hand = loss_and_gradients(small, *batch)
-found = {name: array.copy() for name, array in small.named("grads").items()}
-by_torch, autograd = judges.loss_by_autograd(judges.twin_of(small, sinusoids(16, 8)), *batch)
-measured = {name: slopes(lambda: loss_and_gradients(small, *batch), p) for name, p in small.named().items()}
-like_autograd = max(judges.off(found, autograd).values()) < 1e-9
-like_slopes = max(judges.off(found, measured).values()) < 1e-7
-print(f"loss by hand {by_hand:.6f}, by PyTorch {by_torch:.6f}")
-print(sum(g.size for g in found.values()), "numbers   autograd", like_autograd, "  slopes", like_slopes)
-assert like_autograd and like_slopes, "by hand, autograd and the slopes"
+assert judges.whole_model_agrees(small, batch, sinusoids(16, 8), loss_and_gradients, slopes=slopes)
 
 # %% [markdown]
 # All 1,512 of them agree three ways, so the first half of the question is answered. The optimiser is the Adam
@@ -683,13 +675,13 @@ print(f"moved by {np.median(moved):.3f} in the median; with the factor nowhere m
 #
 # If Adam divides the size of a gradient away, what does it do with one that is 0? There is such a gradient in
 # every attention layer. The bias of the keys adds the same number to all scores of a row, and a softmax does
-# not notice a constant added to its row. So the loss does not depend on the key bias at all. Biases start at
-# 0. Where are those of the shipped translator, after its training?
+# not notice a constant added to its row. So the loss does not depend on the key bias at all. All
+# biases start at 0, so where are those of the shipped translator, after its training?
 
 # %%
 translator = load_translator().model
 for kind, size in judges.bias_sizes(translator).items():
-    print(f"biases of {kind:5}: {size:.3f} in the root mean square")
+    print(f"biases of {kind:6} {size:.3f} in the root mean square")
 
 # %% [markdown]
 # Those that nothing should move have moved furthest. Look at their gradient in a single layer that makes
@@ -720,17 +712,16 @@ for digits, eps in [(np.float64, 1e-9), (np.float64, 1e-20), (np.float32, 1e-9),
     print(f"{digits.__name__}  eps {eps:5.0e}  gradient of the key bias {noise:.0e}   "
           f"moved: key {key:.6f}  query {query:.6f}")  # fmt: skip
 
-# %%
 key = {row: moved for row, (moved, _, _) in drifts.items()}
-assert key[np.float64, 1e-9] < 1e-8 and key[np.float32, 1e-6] < 1e-4, "eps above the rounding: it stays"
-assert key[np.float64, 1e-20] > 1e-3 and key[np.float32, 1e-9] > 1e-4, "eps not above it: it moves"
+assert max(key[np.float64, 1e-9], key[np.float32, 1e-6]) < 1e-4, "eps far above the rounding: it stays"
+assert min(key[np.float64, 1e-20], key[np.float32, 1e-9]) > 1e-4, "and otherwise it moves"
 
 # %% [markdown]
-# The gradient is never quite 0, because rounding leaves a rest. Adam divides the rest by its own size, and a
-# key bias wanders as far as one with a true gradient, unless `eps` is well above the rest. So `eps` does more
-# than avoid a division by 0: it says how large a gradient must be to count. With the digits of float32, 1e-9
-# does not say it firmly enough. The translator was trained with just these two, which is a likely reason for
-# its key biases. They do no harm, since the softmax does not notice them.
+# The gradient is never quite 0, because rounding leaves a rest. Adam divides the rest by its own size, so the
+# key bias wanders, in the second row as far as the query bias with its true gradient. Only an `eps` far above
+# the rest holds it. So `eps` does more than avoid a division by 0: it says how large a gradient must be to
+# count. The translator was trained with 1e-9 and, in its matrix products, with the even fewer digits of
+# bfloat16, which is a likely reason for its key biases. They do no harm, since the softmax does not notice.
 #
 # ### The task: 1 0 1 0
 #
@@ -739,7 +730,7 @@ assert key[np.float64, 1e-20] > 1e-3 and key[np.float32, 1e-9] > 1e-4, "eps not 
 # answer. Padding is 0, `<s>` 1, `</s>` 2, and the symbols 0 and 1 have the ids 4 and 5.
 
 # %% tags=["part"]
-HELD_OUT = [5, 9, 14]
+HELD_OUT = [6, 10, 15]
 
 
 def others(held_out):
@@ -755,16 +746,15 @@ def task_batch(pairs):
     """Source, decoder input and labels of several pairs, each (B, L)."""
     rows = [([*source, 2], [1, *target], [*target, 2]) for source, target in pairs]
     longest = max(len(target) for _, target in pairs) + 1
-    return tuple(
-        np.array([row + [0] * (longest - len(row)) for row in kind]) for kind in zip(*rows, strict=True)
-    )
+    rows = [[ids + [0] * (longest - len(ids)) for ids in row] for row in rows]
+    return tuple(np.array(kind) for kind in zip(*rows, strict=True))
 
 
 src, tgt, labels = task_batch([task_pair(np.random.default_rng(0), 4, 3)])
 print("source", src[0], "  decoder reads", tgt[0], "  labels", labels[0])
 
 # %% [markdown]
-# Of the lengths 1 to 20, three never occur in training: 5, 9 and 14. Does the model learn to *read off* the
+# Of the lengths 1 to 20, three never occur in training: 6, 10 and 15. Does the model learn to *read off* the
 # length, or does it learn seventeen lengths by heart? As in 11 the score is free-running, and an answer
 # counts if all of it is right, `</s>` too.
 
@@ -803,27 +793,27 @@ def fit(seed, decay, held_out=HELD_OUT, rate=2e-3, steps=600, d_model=32):
 
 
 # %% [markdown]
-# Train with weight decay and without. Decay, steps and rate were once chosen by looking at lengths 5, 9 and
-# 14, so these are no fresh test any more. For that, 6, 10 and 15 are held out instead, picked before any
-# model had been trained without them. The eight trainings take the most time of this page. What do you expect
-# at 21, 22 and 24, beyond all that was trained?
+# Train with weight decay and without, two seeds each. Decay, steps and rate were chosen on another split, and
+# no setting was changed after these three lengths had been picked. Four trainings take most of the time of
+# this page. What do you expect at 21, 22 and 24, beyond all that was trained?
 
 # %% tags=["nbval-ignore-output"]
 # not compared: accuracies of models trained here
-print("held out    decay  seed    loss  trained  held out  21, 22, 24")
-scores = {}
-for split, decay, seed in [(s, d, n) for s in (HELD_OUT, [6, 10, 15]) for d in (1.0, 0.0) for n in (0, 1)]:
-    model, losses = fit(seed, decay, split)
-    seen, unseen, longer = (exact_match(model, lengths) for lengths in (others(split), split, [21, 22, 24]))
-    scores[str(split), decay, seed] = seen, unseen, longer
-    print(f"{split!s:12}{decay:5}  {seed:4}  {np.mean(losses[-50:]):.4f}"
-          f"  {seen:7.2f}  {unseen:8.2f}  {longer:10.2f}")  # fmt: skip
-
-# %%
-RESULT_CELL = 0
+print("decay  seed  loss      trained  held out  21, 22, 24")
+scores = []
+for decay, seed in [(1.0, 0), (1.0, 1), (0.0, 0), (0.0, 1)]:
+    model, losses = fit(seed, decay)
+    scores.append([exact_match(model, n) for n in (others(HELD_OUT), HELD_OUT, [21, 22, 24])])
+    print(f"{decay:5}  {seed:4}  {np.mean(losses[-50:]):.4f}", *(f"{score:10.2f}" for score in scores[-1]))
+trained, held_out, beyond = np.transpose(scores)  # (4,) each, the first two with decay
+assert held_out[:2].mean() > held_out[2:].mean() and trained.min() > 0.5 > beyond.max()
 
 # %% [markdown]
-# RESULT_TEXT
+# **All of it can be written by hand, and it learns: with weight decay the model gets the trained lengths
+# right, and most of those that it has never seen.** Without decay the trained lengths are nearly all right
+# too, and only those held out show the difference. The loss does not: when this was written, the lowest
+# of the four belonged to a model that missed nearly half of those held out. And beyond 20 all of them fail,
+# so lengths *between* trained ones are the claim, for two seeds, one decay and one small model.
 #
 # ## What would a systems language such as Rust change?
 #
@@ -837,10 +827,11 @@ RESULT_CELL = 0
 # 1. A gradient has the shape of what it belongs to. A part goes back by the chain rule: gradient of the
 #    output in, gradient of the input out.
 # 2. A value used twice gets the sum of its gradients: residuals, self-attention, the memory, repeated words.
-# 3. Slopes and autograd are two judges that do not know each other, and every gradient here passes both.
+# 3. Slopes and autograd are two independent judges, and every gradient here passes both.
 # 4. Adam divides a constant factor away, so that only a gradient check shows it, and `eps` says how large a
 #    gradient must be to count.
-# 5. RECAP_TEXT
+# 5. A whole encoder-decoder by hand learns `1 0 1 0`, and with weight decay it mostly reads off lengths
+#    that it has never seen, inside the trained range.
 #
 # ## Exercises
 #
@@ -874,7 +865,7 @@ check.tied_gradient(tied_gradient)
 
 # %% [markdown]
 # **3. Debug.** Somebody has written the way back of `tanh` as `grad * (1 - x ** 2)`, where `x` is the input
-# and `grad` the gradient of the output, and has found it right for `x = 0.1` to two decimals. Use `slopes` to
+# and `grad` the gradient of the output. For `x = 0.1` it was found right to two decimals. Use `slopes` to
 # find an input where it is clearly wrong, say what the writer mixed up, and fix it.
 
 
@@ -907,11 +898,10 @@ check.dropout_backward(dropout_backward)
 #
 # A part that keeps `kept` from its `forward`, draws it anew in each step of training and drops nothing when
 # the model answers, with a line that shows its gradient equal to the slopes for a fixed `kept`. Then at
-# least two seeds, the rate chosen on one split of the lengths, and the score reported on the other, beside
-# both rows of this page. A result that is no better counts as much as one that is.
+# least two seeds, the rate chosen with other lengths held out, and the score on 6, 10 and 15 beside the rows
+# of this page. A result that is no better counts as much.
 #
-# Who prefers another language ports `forward` instead, to Rust for example: write the arrays of
-# `small.named()` to a file, and compare part by part with what the parts here have kept.
+# Or port `forward` to Rust: write the arrays of `small.named()` to a file, and compare part by part.
 #
 # </details>
 #
@@ -921,16 +911,15 @@ check.dropout_backward(dropout_backward)
 #   for the parts, 5.3 for Adam.
 # - D. Kingma and J. Ba, [*Adam: A Method for Stochastic
 #   Optimization*](https://arxiv.org/abs/1412.6980), 2015.
-# - A. Karpathy, [*micrograd*](https://github.com/karpathy/micrograd): autograd for single numbers, with the
-#   graph and its topological order.
+# - A. Karpathy, [*micrograd*](https://github.com/karpathy/micrograd): autograd for single numbers.
 # - M. Nielsen, [*How the backpropagation algorithm
-#   works*](http://neuralnetworksanddeeplearning.com/chap2.html): the same chain rule, in another notation.
+#   works*](http://neuralnetworksanddeeplearning.com/chap2.html), in another notation.
 # - PyTorch, [*Autograd mechanics*](https://docs.pytorch.org/docs/stable/notes/autograd.html).
 # - S. Klabnik and C. Nichols, [*The Rust Programming Language*](https://doc.rust-lang.org/book/), chapter 4
 #   on ownership.
 #
 # ## What is still a placeholder
 #
-# Nothing. Every number that this model learns with, you have computed yourself.
+# Nothing.
 #
 # {{next}}

@@ -108,6 +108,7 @@ def reshape_alone(words, W_Q, W_K, W_V, W_O, mask=None):
     return join(attention_weights(query, key, mask) @ value) @ W_O  # (B, S, D)
 
 
+# %%
 def results(way, words, mask, dtype):
     inputs = [x.to(dtype).requires_grad_() for x in (words.clone(), *(W.clone() for W in matrices))]
     output = way(*inputs, mask=mask)  # (B, S, D)
@@ -151,6 +152,7 @@ def seconds(way, words):
     return time.perf_counter() - start
 
 
+# %%
 def against_the_list(words, rounds=11):
     ways = (list_of_heads, wide, einsum, sdpa)
     taken = [[seconds(way, words) for way in ways] for _ in range(1 + rounds)][1:]  # the first one warms up

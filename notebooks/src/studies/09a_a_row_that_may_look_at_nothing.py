@@ -46,7 +46,7 @@ keys_hidden = real[None, :].expand(4, 4)  # (T, T), as in the lesson
 empty_row = real[:, None] & real[None, :]  # (T, T)
 
 # %% [markdown]
-# ## Five answers
+# ## Five implementations
 #
 # By hand there are two habits for "forbidden": a score of minus infinity, whose exponential is exactly 0, and
 # a very low one, such as -1e9. Then there are two things that PyTorch brings, the function
@@ -124,9 +124,9 @@ for in_use in (False, True):
         print(f"in use: {in_use!s:6} need_weights: {need_weights!s:6} {asked(need_weights, in_use)}")
 
 # %% [markdown]
-# Where it returns its weights, it gives `nan`. Where it does not, it gives zeros in training, and `nan`
-# again in use. So a model can train without complaint and answer `nan` afterwards. Is it the fast path that
-# does this? That can be switched off.
+# Where it returns its weights, it gives `nan`. Where it does not, it gives zeros in training (plus the bias
+# of its last projection, which starts at 0), and `nan` again in use. So a model can train without complaint
+# and answer `nan` afterwards. Is it the fast path that does this? That can be switched off.
 
 # %%
 torch.backends.mha.set_fastpath_enabled(False)

@@ -80,18 +80,18 @@ for name, scores in table.items():
 # (`python -m lessons.boards vectors`).
 
 # %%
-# alt: Dots of three seeds on five rows, the share of sentences of 8 symbols written backwards. One mean of 64
-#   is near .05, one of 128 near .1, two means of 64 at .33 to .52, four at .76 to .87, and all of the memory in
-#   a model of 128 near 1.
+# alt: Dots of three seeds on five rows, the share of sentences of 8 symbols written backwards. One mean of
+#   64 is near .05, one of 128 near .1, two means of 64 at .33 to .52, four at .76 to .87. All of the memory,
+#   128 wide, is near 1.
 vectors = {"one mean of 64": table["mean of the memory"]["reverse 8"]}
 vectors |= {row: scores["reverse 8"] for row, scores in scoreboard.recorded("vectors").items()}
 plots.show(pictures.seed_dots(vectors, scale="sentences right", title="8 symbols backwards"))
 
 # %% [markdown]
-# A vector of twice the length gains some hundredths. The same numbers as two vectors gain six times that,
-# four vectors still more, and with all of the memory the wide model learns at this rate as well as the
-# narrow one. So within these steps it is not the count of numbers that is missing. It is more than one
-# thing to look at.
+# A vector of twice the length gains some hundredths. The same numbers as two vectors gain nearly seven
+# times that, four vectors still more, and with all of the memory the wide model learns at this rate as well
+# as the narrow one. So within these steps it is not the count of numbers that is missing. It is more than
+# one thing to look at.
 #
 # A likely reason is that each of two means has only half of the sentence to hold, and that the decoder can
 # turn to the half it needs. Where it looks was not measured.
@@ -112,9 +112,10 @@ print("two vectors do better than one of twice the length")
 # %% [markdown]
 # ## The answer
 #
-# **One vector was not enough because a sentence grows and it does not: with more symbols it falls, and all
-# of the memory does not. A longer vector hardly helps: one of 128 numbers wrote .11 of the sentences of 8
-# symbols backwards, two of 64 wrote .44.**
+# **One vector was not enough because it leaves the decoder one thing to look at, however many symbols there
+# are: with more of them it falls to nothing, and all of the memory stays above .89 at both rates. A longer
+# vector hardly helps: one of twice the length wrote .11 of the sentences of 8 symbols backwards, two
+# vectors wrote .44.**
 #
 # ## What this does not say
 #

@@ -102,8 +102,9 @@ assert first["dog"] > 0.95 and second["cat"] > 0.95 and abs(none["dog"] - 0.5) <
 print({name: {word: round(share, 2) for word, share in shares.items()} for name, shares in panels.items()})
 
 # %% [markdown]
-# Is the code read once, or word by word? Change it in the middle. The decoder has read `<s> the dog` and gets
-# the memory of *die Katze wartet*. A decoder that had made up its mind at the start would let the dog sleep.
+# Which does it follow where they disagree, its own words or the code?  Change it in the middle. The decoder
+# has read `<s> the dog` and gets the memory of *die Katze wartet*. A decoder that went by its own words
+# alone would let the dog sleep.
 
 
 # %%
@@ -172,16 +173,16 @@ print(f"two words of four by the toss of a coin: {2 * math.log(2) / 4:.2f}")
 # %% [markdown]
 # Under the mask the encoder has become a language model, and its loss is the least that is possible: two of
 # the four words are a toss-up, whatever one has read. Without the mask the loss is 0, which is better than
-# can be known, since every place has read its answer one place to the right. When it writes there is no
-# such place, and its shares mean nothing: after *the dog* it is sure of one verb, and half of the dogs do
-# the other.
+# can be known, since each place but the last can read its answer one place to the right. When it writes
+# there is no such place, and its shares mean nothing: after *the dog* it is sure of one verb, and half of
+# the dogs do the other.
 #
 # ## The answer
 #
 # **The names say what each half is for: the encoder makes a code of the sentence, and the decoder a
 # sentence of the code. After the same `<s> the` one decoder was sure of *dog* with one memory and of *cat*
 # with another, and one that was trained without a memory gave each .50. The parts do not make the
-# difference: an encoder under a causal mask writes as well.**
+# difference: an encoder under a causal mask gives the next word as well.**
 #
 # ## What this does not say
 #

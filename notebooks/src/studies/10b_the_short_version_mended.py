@@ -169,7 +169,7 @@ for ax, (name, model) in zip(axes, versions.items(), strict=True):
     texts = [["moves" if yes else "" for yes in row] for row in moved.tolist()]
     plots.heat_map(0.5 * moved, ["first", "second"], [1, 2, 3, 4], texts=texts, ax=ax, title=name)
     for text in ax.texts:
-        text.set_fontsize(14)
+        text.set_fontsize(13)
 plots.show(fig)
 
 # %% [markdown]
@@ -192,8 +192,8 @@ for part in ["nothing", "batch_first", "positions", "causal mask", "padding mask
 
 # %% [markdown]
 # **The short version of many tutorials leaves out `batch_first=True`, the positions, the causal mask, the
-# padding masks and the stack. Checks find the first four, each of the last three by the check that is made
-# for it. No check finds the missing stack, and the number of parameters does.**
+# padding masks and the stack. Checks find the first four, positions and the two masks by the check that is
+# made for each. No check finds the missing stack, and the number of parameters does.**
 #
 # A single layer has all four properties, so they cannot show that the other five are missing. And
 # `nn.TransformerEncoder` holds a surprise that no check shows either: it stacks *copies* of the layer that

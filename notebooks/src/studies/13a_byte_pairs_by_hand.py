@@ -36,6 +36,7 @@ def cut(sentence):
     return [word for part in marked for word in re.findall(r"▁?\w+|[^\w\s]", part)]
 
 
+# %%
 pairs, _ = grammar_corpus(n_train=3000, n_test=10, seed=0)
 sentences = [sentence for pair in pairs for sentence in (pair.german, pair.english)]
 counts = Counter(word for sentence in sentences for word in cut(sentence))
@@ -62,6 +63,7 @@ def joined(pieces, pair):
     return result
 
 
+# %%
 def learn(counts, n_merges):
     words = {word: list(word) for word in counts}
     ids = {letter: i for i, letter in enumerate(sorted(set("".join(counts))))}
@@ -79,6 +81,7 @@ def learn(counts, n_merges):
     return merges, frequencies
 
 
+# %%
 merges, frequencies = learn(counts, n_merges=840)
 print("first:", *["+".join(pair) for pair in merges[:8]])
 print("last: ", *["+".join(pair) for pair in merges[-3:]])
