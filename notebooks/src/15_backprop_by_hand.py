@@ -648,7 +648,7 @@ class Adam:
 
 # %% [markdown]
 # Now go back to the mistake of stage 43, and forget to divide by the number of words, so that all gradients
-# are 16 times too large. How much further will five steps of Adam lead?
+# are too large by that number. How much further will five steps of Adam lead?
 
 
 # %%
@@ -669,7 +669,7 @@ print(f"moved by {np.median(moved):.3f} in the median; with the factor nowhere m
 
 # %% [markdown]
 # Nothing moves: a constant factor stands in the mean and in the root of the square, so Adam divides it away.
-# No loss curve would have shown the mistake, and a gradient check shows it at once.
+# These steps do not show the mistake, and a gradient check shows it at once.
 #
 # ### Numbers that no gradient should move
 #
@@ -793,9 +793,9 @@ def fit(seed, decay, held_out=HELD_OUT, rate=2e-3, steps=600, d_model=32):
 
 
 # %% [markdown]
-# Train with weight decay and without, two seeds each. Decay, steps and rate were chosen on another split, and
-# no setting was changed after these three lengths had been picked. Four trainings take most of the time of
-# this page. What do you expect at 21, 22 and 24, beyond all that was trained?
+# Train with weight decay and without, two seeds each. Decay, steps and rate were chosen on another split of
+# the lengths. Four trainings take most of the time of this page. What do you expect at 21, 22 and 24,
+# beyond all that was trained?
 
 # %% tags=["nbval-ignore-output"]
 # not compared: accuracies of models trained here
@@ -811,14 +811,14 @@ assert held_out[:2].mean() > held_out[2:].mean() and trained.min() > 0.5 > beyon
 # %% [markdown]
 # **All of it can be written by hand, and it learns: with weight decay the model gets the trained lengths
 # right, and most of those that it has never seen.** Without decay the trained lengths are nearly all right
-# too, and only those held out show the difference. The loss does not: when this was written, the lowest
-# of the four belonged to a model that missed nearly half of those held out. And beyond 20 all of them fail,
-# so lengths *between* trained ones are the claim, for two seeds, one decay and one small model.
+# too, and only those held out show the difference. The loss does not: when this was written, the lowest of
+# the four belonged to a model that missed nearly half of those held out. And beyond 20 nearly all fail, so
+# lengths *between* trained ones are the claim, for two seeds, one decay and one small model.
 #
 # ## What would a systems language such as Rust change?
 #
 # **A systems language such as Rust would not change one formula, only who owns the numbers and when their
-# memory is freed.** In NumPy an array lives until nobody refers to it, and each result is a new one. In Rust
+# memory is freed.** In NumPy an array lives until nobody refers to it. In Rust
 # each buffer has one owner, a function that may write into it says so in its type, and the compiler objects
 # if somebody still reads the old numbers.
 #
