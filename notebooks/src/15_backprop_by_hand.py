@@ -648,7 +648,7 @@ class Adam:
 
 # %% [markdown]
 # Now go back to the mistake of stage 43, and forget to divide by the number of words, so that all gradients
-# are too large by that number. How much further will five steps of Adam lead?
+# are too large by one factor, here 16. How much further will five steps of Adam lead?
 
 
 # %%
