@@ -484,7 +484,8 @@ for name, masks in {"as they are": (causal, real), "converted": (blocked(causal)
     print(f"{name:12} equal: {(found - wanted).abs().max().item() < 1e-10}")
 
 # %% [markdown]
-# As they are, they let each word see only what it must not see, and nothing raises an error. (10a tries
+# As they are, they hide what a word may see, and nothing raises an error: a word that is left with nothing
+# comes out as `nan`. (10a tries
 # every row.)
 #
 # In the whole model every layer needs the same: rename, and join three into one. `to_torch` of
@@ -594,9 +595,9 @@ def decode_fixed(model, tgt, memory, src):
 check.decode_fixed(decode_fixed)
 
 # %% [markdown]
-# **4. Stretch.** Table 3 of the paper counts nine models. Write a function for the number of parameters,
-# with all three tables tied. Then find for each row the vocabularies with which it would round to the
-# paper's number of millions, and say what you make of the gap.
+# **4. Stretch.** Table 3 of the paper gives, among others, nine models. Write a function for the number of
+# parameters, with all three tables tied. Then find for each row the vocabularies with which it would round
+# to the paper's number of millions, and say what you make of the gap.
 #
 # | | base | 2 layers | 4 layers | 8 layers | D 256 | D 1024 | F 1024 | F 4096 | big |
 # |---|---|---|---|---|---|---|---|---|---|

@@ -175,7 +175,7 @@ plots.show(fig)
 # %% [markdown]
 # In the short version a word tells its neighbours nothing and the other sentence everything. With
 # `batch_first` alone, the places before the third see it too, so the model reads what it is to predict.
-# Only in the mended version does a change travel forwards, and stay in its sentence.
+# Only in the mended version does a change travel forwards alone, and stay in its sentence.
 #
 # ## One at a time
 #
