@@ -55,7 +55,7 @@ def test_sizes_and_determinism():
     assert len(TRAIN) == 6000 and len(TEST) == 600
     text = "\n".join(f"{pair.german}\t{pair.english}\t{pair.alignment}" for pair in PAIRS)
     # The same on every machine and in every supported Python. A wanted change of the grammar changes it.
-    assert hashlib.sha256(text.encode("utf-8")).hexdigest()[:16] == "9803e118deb6f10d"
+    assert hashlib.sha256(text.encode("utf-8")).hexdigest()[:16] == "5334646cc37276bf"
     assert grammar_corpus(50, 1, seed=3) != grammar_corpus(50, 1, seed=4)
 
 
@@ -357,7 +357,7 @@ def test_pronoun_pairs_stand_on_nouns_that_no_training_sentence_refers_back_to_t
     trained = {row for pair in TRAIN for row in pair.combinations if row[0] == "antecedents"}
     asked = {row for pair in sum(map(list, PRONOUN_PAIRS), []) for row in pair.combinations}
     assert asked == {row for row in held_out_combinations(0) if row[0] == "antecedents"}
-    assert len(trained) > 40 and not trained & asked
+    assert len(trained) == 50 and not trained & asked
     assert pronoun_pairs(20, seed=1) == pronoun_pairs(20, seed=1) != pronoun_pairs(20, seed=2)
 
 
