@@ -689,6 +689,61 @@ def there_and_back(nodes, edges, *, title=None):
     return fig
 
 
+def tape(named, *, title=None):
+    """The nodes of a small graph with values and gradients, in the order of the way back; returns the figure.
+
+    `named` is {name: node}. A node has a `value`, a `grad`, a `number` that rises from parents to children,
+    and `parents`, pairs of a node and the way back to it. Dashed arrows show what is sent back, circles when
+    a node has its turn. Raises ValueError when a parent has no name, or is no older than its child.
+    """
+    names = {node: name for name, node in named.items()}
+    order = sorted(names, key=lambda node: -node.number)
+    column, row = dict.fromkeys(order, 0), {}
+    for node in reversed(order):
+        for parent, _ in node.parents:
+            if parent not in names or parent.number >= node.number:
+                raise ValueError(f"a parent of {names[node]!r} has no name, or is no older than its child")
+            column[node] = max(column[node], column[parent] + 1)
+    for start in order:  # a line of first parents, then the next line, one row lower
+        lower, node = 1 + max(row.values(), default=-1), start
+        while node not in row:
+            row[node] = lower
+            node = node.parents[0][0] if node.parents else node
+    wide, tall = 2.0, 1.5
+    place = {node: np.array([wide * column[node], tall * row[node]]) for node in order}
+    right, low = wide * max(column.values()), tall * max(row.values())
+    fig, ax = plt.subplots(figsize=(right + 1.9, low + 1.5 + 0.4 * bool(title)), layout="constrained")
+    ax.set(xlim=(-1, right + 0.9), ylim=(low + 0.65, -0.85))
+    ax.axis("off")
+    for node in order:
+        for parent, way in node.parents:
+            down = np.sign(row[node] - row[parent])
+            here = place[parent] + ((0, 0.5) if down > 0 else (0.7, 0))
+            there = place[node] - ((0, -0.5) if down < 0 else (0.7, 0))
+            beside = (here - there)[::-1] * (1, -1) / np.hypot(*(there - here))  # downwards
+            ways = ((here, there), -1, INK, "-"), ((there, here), 1, TODAY, (0, (4, 2)))
+            for ends, side, colour, style in ways:
+                tips = [tuple(point + 0.07 * side * beside) for point in ends]
+                arrow = FancyArrowPatch(*tips, arrowstyle="-|>", mutation_scale=14, shrinkA=0, shrinkB=2)
+                arrow.set(color=colour, linewidth=2, linestyle=style, zorder=3)
+                ax.add_patch(arrow)
+            sent, far = _listed(way(node.grad)), 0.45 if down else 0.3
+            write(ax, *((here + there) / 2 + far * beside), sent, size=13, va="center_baseline")
+    for turn, node in enumerate(order, 1):
+        (x, y), box = place[node], {"facecolor": "white", "edgecolor": INK, "linewidth": 1.6}
+        ax.add_patch(Rectangle((x - 0.7, y - 0.5), 1.4, 1.0, **box))
+        for k, text in enumerate((names[node], _listed(node.value), f"grad {_listed(node.grad)}")):
+            weight = "bold" if k == 2 else "normal"
+            write(ax, x, y + 0.3 * (k - 1), text, size=13, weight=weight, va="center_baseline")
+        ax.add_patch(Circle((x - 0.7, y - 0.5), 0.2, facecolor=PALE_GREY, edgecolor=INK, zorder=4))
+        write(ax, x - 0.7, y - 0.5, turn, size=13, va="center_baseline")
+    if title:
+        ax.set_title(title, fontsize=15)
+    said = [f"{names[node]} {_listed(node.value)}, gradient {_listed(node.grad)}" for node in order]
+    fig.set_label(f"Boxes with arrows to the right and dashed ones back, in this order: {'; '.join(said)}.")
+    return fig
+
+
 def places_see(panels, row, *, title=None):
     """Which words of a row each answer of a decoder notices, in one pass for all places; returns the figure.
 
@@ -786,9 +841,10 @@ def sure_and_right(paths, *, best=None, title=None):
     """
     fig, ax = plt.subplots(figsize=(9, 7), layout="constrained")
     ax.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1.5, zorder=1)
-    lines = zip(paths.items(), COLOURS, MARKERS, LINE_STYLES, strict=False)
-    lowest, highest = 1.0, 0.0
-    for (name, rows), colour, marker, style in lines:
+    beside = ((6, -20), (-32, 4), (9, -3), (-4, 12))  # where the names of a path stand, in points
+    lines = zip(paths.items(), COLOURS, MARKERS, LINE_STYLES, beside, strict=False)
+    lowest, surest, best_right, named = 1.0, 0.0, best or 0.0, set()
+    for (name, rows), colour, marker, style, place in lines:
         means = []
         for strength, sure, right in rows:
             if len(sure) != len(right) or not len(sure):
@@ -796,17 +852,19 @@ def sure_and_right(paths, *, best=None, title=None):
                 raise ValueError(f"{name} {strength} has {counts}, expected one of each for every seed")
             ax.scatter(sure, right, s=22, color=colour, marker=marker, alpha=0.5, zorder=2)
             means.append((np.mean(sure), np.mean(right)))
-            lowest, highest = min([lowest, *sure, *right]), max([highest, *sure, *right])
-            note = {"textcoords": "offset points", "fontsize": 13, "color": INK, "zorder": 5}
-            ax.annotate(str(strength), means[-1], xytext=(7, 7), **note).set_path_effects(
-                [withStroke(linewidth=4, foreground="white")]
-            )
+            lowest, surest = min([lowest, *sure, *right]), max([surest, *sure])
+            best_right = max([best_right, *right])
+            if means[-1] not in named:  # a point of several paths gets one name
+                note = {"textcoords": "offset points", "xytext": place, "fontsize": 13, "color": INK}
+                label = ax.annotate(str(strength), means[-1], zorder=5, **note)
+                label.set_path_effects([withStroke(linewidth=4, foreground="white")])
+        named.update(means)
         look = {"color": colour, "marker": marker, "linestyle": style, "linewidth": 2.2, "markersize": 11}
         ax.plot(*zip(*means, strict=True), label=name, zorder=3, markeredgecolor="white", **look)
     if best is not None:
         ax.axhline(best, color=GREY, linewidth=1.2, zorder=0)
         write(ax, lowest, best + 0.008, "as good as the labels allow", size=13, ha="left", va="bottom")
-    ax.set(xlim=(lowest - 0.03, highest + 0.05), ylim=(lowest - 0.03, max(highest, best or 0) + 0.05))
+    ax.set(xlim=(lowest - 0.03, surest + 0.05), ylim=(lowest - 0.03, best_right + 0.05))
     ax.set_xlabel("confidence on new sentences", fontsize=14)
     ax.set_ylabel("share that is right", fontsize=14)
     ax.tick_params(labelsize=13)
@@ -1038,6 +1096,11 @@ def _cells(ax, x, y, numbers, limit, bold=False):
 def _numbers(values):
     """A tensor or nested list as a NumPy array of floats."""
     return np.asarray(values.detach().float().cpu() if hasattr(values, "detach") else values, dtype=float)
+
+
+def _listed(values):
+    """Short numbers, with commas: 3, 0.25."""
+    return ", ".join(map(_short, np.atleast_1d(values)))
 
 
 def _short(number):

@@ -30,8 +30,6 @@ NOT_A_LESSON: dict[str, str] = {
     "translate_batch": "it sorts sentences into batches and back",
 }
 
-# The notebooks that wait to be divided into a lesson and its studies, and are longer. This list only shrinks.
-NOT_DIVIDED_YET = {"11", "12"}
 COLAB = "https://colab.research.google.com/github/"
 
 
@@ -238,8 +236,6 @@ def short_pages(built: Built) -> list[str]:
     most_cells, most_words = (22, 1500) if source.is_study(built.name) else (36, 2300)
     if built.name.startswith("15_"):  # which a class can skip
         most_cells, most_words = 40, 2600
-    if built.name.split("_")[0] in NOT_DIVIDED_YET:
-        most_cells, most_words = 60, 4000
     complaints = [f"{cells} code cells, more than {most_cells}"] if cells > most_cells else []
     return complaints + ([f"{words} words, more than {most_words}"] if words > most_words else [])
 

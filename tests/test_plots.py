@@ -683,6 +683,36 @@ def test_there_and_back_writes_values_and_gradients_and_draws_both_ways():
         pictures.there_and_back(nodes, [("y", "w", "x")])
 
 
+class Remembered:
+    """A node as in 15a: twice its only parent, or the sum of its parents."""
+
+    def __init__(self, number, value, grad, *parents):
+        self.number, self.value, self.grad = number, value, grad
+        self.parents = [(parent, lambda g: 2 * np.asarray(g)) for parent in parents]
+
+
+def test_tape_writes_what_is_sent_back_and_counts_the_turns():
+    x = Remembered(0, [1.0, 0.25], [6.0, -1.0])
+    y = Remembered(3, 2.0, 3.0, x)
+    z = Remembered(7, 3.0, 1.5, x, y)
+    fig = pictures.tape({"x": x, "y": y, "z": z}, title="Three nodes")
+    sent, turns = words(fig)[:3], words(fig)[3:]
+    assert sent == ["3", "3", "6"], "z sends to x and y, y sends to x"
+    assert turns == ["z", "3", "grad 1.5", "1", "y", "2", "grad 3", "2", "x", "1, 0.25", "grad 6, -1", "3"]
+    arrows = [patch for patch in fig.axes[0].patches if isinstance(patch, FancyArrowPatch)]
+    assert [arrow.get_linestyle() == "-" for arrow in arrows] == [True, False] * 3
+    assert "in this order: z 3, gradient 1.5; y 2" in fig.get_label()
+    assert min(text.get_fontsize() for text in fig.axes[0].texts) >= 13
+
+
+@pytest.mark.parametrize(("number", "names"), [(3, "y"), (0, "xy")])
+def test_tape_refuses_parents_without_a_name_or_no_older(number, names):
+    x = Remembered(0, 1.0, 2.0)
+    both = {"x": x, "y": Remembered(number, 2.0, 1.0, x)}
+    with pytest.raises(ValueError, match="a parent of 'y' has no name, or is no older"):
+        pictures.tape({name: both[name] for name in names})
+
+
 def test_places_see_hatches_the_label_and_what_stands_behind_it():
     fig = pictures.places_see({"both": HIDDEN, "mask only": torch.tensor([[0, 1, 0], [0, 1, 1]])}, "s10")
     for ax, late, noticed in zip(fig.axes, (0, 2), ("ss1", "110"), strict=True):

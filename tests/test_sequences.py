@@ -3,17 +3,13 @@
 import pytest
 import torch
 
-from helpers import checks
 from helpers.data import BOS_ID, EOS_ID
 from helpers.model import Transformer
-from lessons.boards import training_that_is_not_fooled as boards
 from lessons.scoreboard import (
     FIRST_ID,
     SEQUENCE_TASKS,
     fit,
     free_running,
-    measure_sequences,
-    recorded,
     sequence_batch,
     small_transformer,
     teacher_forced,
@@ -103,44 +99,3 @@ def test_a_rate_that_cannot_fall_is_refused(steps):
     with pytest.raises(ValueError, match=f"steps={steps}: .* warmup=4"):
         rates(steps, warmup=4, fall=True)
     assert rates(0, warmup=4, fall=True) == []
-
-
-SRC = torch.tensor([[4, 5, 6, 2], [7, 8, 2, 0]])
-TGT = torch.tensor([[1, 5, 9, 4], [1, 6, 7, 0]])
-
-
-@pytest.mark.parametrize(
-    ("row", "check"),
-    [
-        ("no causal mask", checks.assert_causal),
-        ("mask of the wrong polarity", checks.assert_causal),
-        ("no cross-attention", checks.assert_source_matters),
-        ("no positions", checks.assert_positions_matter),
-    ],
-)
-def test_the_kept_checks_find_the_knocked_out_part(row, check):
-    torch.manual_seed(0)
-    check(small_transformer(), SRC, TGT)
-    with pytest.raises(AssertionError):
-        check(boards.KNOCKOUTS[row]["make_model"](), SRC, TGT)
-
-
-def test_what_the_record_says_of_the_knocked_out_parts():
-    """The gap between the two scores is the leak."""
-    table = recorded("knockouts")
-    for task in SEQUENCE_TASKS:
-        whole = table["all parts"]
-        assert min(whole[f"{task}, teacher-forced"]) > 0.99 and min(whole[f"{task}, free-running"]) > 0.95
-        for row in ("no causal mask", "mask of the wrong polarity", "no label shift"):
-            assert min(table[row][f"{task}, teacher-forced"]) > 0.95
-            assert max(table[row][f"{task}, free-running"]) < 0.05
-        assert max(table["no cross-attention"][f"{task}, free-running"]) < 0.05
-
-
-@pytest.mark.parametrize(
-    ("row", "task", "seed"), [("no causal mask", "copy", 1), ("no positions", "sort", 0)]
-)
-def test_the_record_can_be_measured_again(row, task, seed):
-    again = measure_sequences(seed=seed, tasks=[task], **boards.KNOCKOUTS[row])
-    for column, score in again.items():
-        assert score == pytest.approx(recorded("knockouts")[row][column][seed], abs=0.05), column

@@ -63,6 +63,12 @@ def off(found, wanted):
     return {name: np.abs(found[name] - wanted[name]).max() / sizes[name] for name in wanted}
 
 
+def equal_ones(found, wanted):
+    """The names of the gradients that have the right shape and differ by less than 1e-10."""
+    fitting = [name for name in wanted if np.shape(found[name]) == wanted[name].shape]
+    return [name for name in fitting if np.abs(found[name] - wanted[name]).max() < 1e-10]
+
+
 def both_agree(part, module, *inputs, slopes):
     """Are all gradients of `part` those of `slopes`, to 1e-7, and of autograd, to 1e-10? Prints a line."""
     grad = np.random.default_rng(1).normal(size=np.shape(part.forward(*inputs)))
@@ -109,6 +115,16 @@ def twin_of(model, positions):
     sizes = {"n_layers": 1, "dropout": 0.0, "tie_weights": False}
     twin = copied(model, reference.Transformer(n_vocab, n_vocab, d_model, n_heads, d_ff, **sizes))
     twin.positions.table = torch.tensor(positions)  # its own has the digits of float32
+    return twin
+
+
+def drawn_twin(seed=0):
+    """A Transformer of `helpers` with the sizes of notebook 15, in float64, with every parameter moved."""
+    torch.manual_seed(seed)
+    twin = reference.Transformer(6, 6, 8, 2, 12, n_layers=1, dropout=0.0, tie_weights=False).double()
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
     return twin
 
 

@@ -139,5 +139,5 @@ def farther(answer):
     if trained < 0.9:
         return f"{found}. It has not learned the places of training: its rows must tell 16 places apart."
     if beyond < 0.5:
-        return f"{found}, no farther than sinusoids. Which rows has training seen, and could it see more?"
+        return f"{found}, half at most. Which rows has training seen, and could it see more?"
     print(found)

@@ -3,32 +3,13 @@
 import torch
 from torch import nn
 
-from lessons.exercises import exercise, likely_mistake, same, unusable
+from lessons.boards import training_that_generalises as boards
+from lessons.exercises import exercise, likely_mistake, same
 
 
 def flat(answer):
     """The numbers of a list or a tensor of any shape."""
     return torch.as_tensor(answer, dtype=torch.float64).flatten().tolist()
-
-
-@exercise
-def adams_first_step(answer):
-    """with bias correction the first step is the learning rate, whatever the size of the gradient."""
-    answer = flat(answer)
-    if len(answer) != 3:
-        return "three numbers: the new values of the three parameters."
-    likely = {
-        "this is a step of SGD: Adam divides by the size of the gradient.": (-998.0, 1.9, 2.001),
-        "a parameter moves against its gradient; one of the gradients is negative.": (1, 1, 1),
-        "a parameter moves against its gradient, not along it.": (3, 3, 1),
-        "this is the step without bias correction.": (1.293, 1.293, 2.707),
-        "these are the moves: where are the three parameters after them?": (-1, -1, 1),
-        "these are the moves, with the sign turned: where are the parameters after them?": (1, 1, -1),
-    }
-    if not same(answer, (1, 1, 3), 1e-4):
-        return likely_mistake(answer, likely, 1e-2) or (
-            "after bias correction m is the gradient and the root of v is its size: what is their quotient?"
-        )
 
 
 @exercise
@@ -53,56 +34,34 @@ def smoothed_target(answer):
 
 
 @exercise
-def calibration_on_paper(answer):
-    """each bin's gap counts with the bin's share of the answers."""
-    answer = float(answer)
-    likely = {
-        "too sure in one bin and too unsure in the other must not cancel: take gaps without a sign.": 0,
-        "weight the gaps by the number of answers in each bin, 4 and 1, not equally.": 0.375,
-        "these are the gaps added up: weight each by its share of the answers.": 0.75,
-        "the gaps of both bins count, not only of one.": 0.12,
+def calibration(answer):
+    """each bin's distance counts with the bin's share of the answers."""
+    cases = {
+        "paper": ([1.0, 1, 1, 0, 1], [0.92, 0.92, 0.92, 0.92, 0.45]),  # 4/5 * 0.17 + 1/5 * 0.55
+        "certain": ([1.0, 0, 1, 1], [1.0, 1.0, 0.55, 0.58]),
     }
-    if not same(answer, 0.24, 1e-4):
-        return likely_mistake(answer, likely, 1e-4) or (
-            "4/5 times the gap at 0.9, plus 1/5 times the gap at 0.4."
+    found = {}
+    for name, (right, confidence) in cases.items():
+        right, confidence = torch.tensor(right), torch.tensor(confidence)
+        kept = right.clone(), confidence.clone()
+        found[name] = float(answer(right, confidence))
+        if not (torch.equal(right, kept[0]) and torch.equal(confidence, kept[1])):
+            return "it changes what it is given."
+    likely = {
+        "too sure in one bin and too unsure in the other must not cancel: compare within each bin.": 0.026,
+        "weight the distances by the number of answers in each bin, 4 and 1, not equally.": 0.36,
+        "these are the distances added up: weight each by its share of the answers.": 0.72,
+        "these are the distances of single answers: take the means of a bin first.": 0.342,
+        "distances have no sign: too sure counts as much as too unsure.": -0.026,
+        "you square the distances.": 0.8 * 0.17**2 + 0.2 * 0.55**2,
+    }
+    if not same(found["paper"], 0.246, 1e-4):
+        return likely_mistake(found["paper"], likely, 1e-4) or (
+            "four answers at 0.92, three of them right, and one at 0.45, right: "
+            "4/5 times the distance 0.17, plus 1/5 times the distance 0.55."
         )
-
-
-@exercise
-def my_dropout(answer):
-    """zeros in training, the rest divided by 1 - p, and nothing changed in use."""
-    torch.manual_seed(0)
-    x = torch.rand(200, 100) + 1
-    kept = x.clone()
-    used = answer(x, 0.25, False)
-    if message := unusable(used):
-        return message
-    dropped = answer(x, 0.25, True)
-    if message := unusable(dropped):
-        return message
-    used, dropped = used.to(x), dropped.to(x)
-    if not torch.equal(x, kept):
-        return "it changes x itself: return a new tensor."
-    if used.shape != x.shape or dropped.shape != x.shape:
-        return "the shape changes: draw one number for each number of x."
-    if not torch.allclose(used, x):
-        return "with training=False the numbers must come out as they went in."
-    zeros = (dropped == 0).float()
-    if zeros.mean() > 0.7:
-        return "it keeps a number with probability p: drop it with probability p."
-    if zeros.mean(dim=0).max() == 1 or zeros.mean(dim=1).max() == 1:
-        return "it drops whole rows or columns: draw for each number by itself."
-    if not 0.22 < zeros.mean() < 0.28:
-        return f"with p = 0.25 it dropped {zeros.mean():.2f} of the numbers."
-    factor = (dropped / x)[dropped != 0]
-    if torch.allclose(factor, torch.ones(())):
-        return "what is left is not scaled up: divide by 1 - p."
-    if torch.allclose(factor, torch.tensor(4.0)):
-        return "divide by 1 - p, the share that is left, and not by p."
-    if not torch.allclose(factor, torch.tensor(4 / 3)):
-        return "divide what is left by 1 - p."
-    if torch.equal(dropped == 0, answer(x, 0.25, True) == 0):
-        return "the same numbers are dropped each time: draw anew in each call."
+    if not same(found["certain"], 0.4675, 1e-4):
+        return "a confidence of exactly 1 belongs into the last bin, from 0.9 to 1."
 
 
 class Watched(nn.Linear):
@@ -182,3 +141,26 @@ def training_step(answer):
         return "a gradient shorter than 1 must stay as it is: clip_grad_norm_ does that."
     if not same(loss, 7, 1e-3):
         return "the step is right, but what it returns is not the loss."
+
+
+@exercise
+def all_three(answer):
+    """right, calibrated, and with a narrow gap: no row with 200 noisy sentences is all three."""
+    if not isinstance(answer, dict):
+        return 'a dictionary of settings, such as {"smoothing": 0.1, "dropout": 0.3}.'
+    known = ["smoothing", "dropout", "weight_decay", "stop_early", "temperature", "steps", "lr", "width"]
+    if unknown := [name for name in answer if name not in known]:
+        return f"{unknown[0]!r} may not be changed, only: {', '.join(known)}."
+    if answer.get("steps", 400) > 1200:
+        return "1200 steps at most."
+    scores = boards.generalisation(answer, seed=0)
+    found = (
+        f"right {scores['held out']:.3f}, gap {scores['gap']:.3f}, "
+        f"calibration error {scores['calibration error']:.3f}"
+    )
+    if scores["held out"] < 0.8:
+        return f"it is not right often enough: {found}."
+    if scores["gap"] > 0.05:
+        return f"the gap is too wide: {found}."
+    if scores["calibration error"] > 0.08:
+        return f"its confidence is not its accuracy: {found}."

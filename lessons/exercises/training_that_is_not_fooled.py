@@ -2,7 +2,7 @@
 
 import torch
 
-from lessons.exercises import exercise, likely_mistake, same, unusable
+from lessons.exercises import exercise, unusable
 
 
 def rows_of(ids):
@@ -39,68 +39,36 @@ def shift_on_paper(answer):
 
 
 @exercise
-def input_and_labels(answer):
-    """the same row without its last place, and without its first."""
+def label_hidden(answer):
+    """each place reads the word before its label, so that no residual connection can carry the label up."""
     rows = torch.tensor([[1, 7, 8, 9, 2], [1, 6, 2, 0, 0], [1, 5, 5, 2, 0]])
-    pair = answer(rows.clone())
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        return "return two tensors: what the decoder reads, and the labels."
-    reads, labels = pair
-    if message := unusable(reads) or unusable(labels):
+    three = answer(rows.clone())
+    if not isinstance(three, tuple | list) or len(three) != 3:
+        return "return three tensors: what the decoder reads, the labels, and the mask."
+    reads, labels, mask = three
+    if message := unusable(reads) or unusable(labels) or unusable(mask):
         return message
-    without_end = rows[:, :-1].masked_fill(rows[:, :-1] == 2, 0)  # its label is padding, so both are right
-    if torch.equal(labels, rows[:, 1:]) and any(torch.equal(reads, r) for r in (rows[:, :-1], without_end)):
-        return None
     if torch.equal(reads, rows[:, 1:]) and torch.equal(labels, rows[:, :-1]):
         return "the two are the wrong way round: the decoder reads <s> first."
     if torch.equal(reads, labels):
-        return "input and labels are the same: then the decoder only has to repeat what it reads."
+        return "input and labels are the same, and the residual connection carries them up past any mask."
     if reads.shape == rows.shape or labels.shape == rows.shape:
         shapes = f"{tuple(reads.shape)} and {tuple(labels.shape)}"
         return f"both have one place fewer than the rows; yours are {shapes}."
-    if torch.equal(reads, rows[:-1]) or torch.equal(labels, rows[1:]):
-        return "you left out a sentence: cut along the second axis, the places."
-    if torch.equal(labels, rows[:, 1:]):
+    if not torch.equal(labels, rows[:, 1:]):
+        return "the labels were right: all places but the first."
+    without_end = rows[:, :-1].masked_fill(rows[:, :-1] == 2, 0)  # its label is padding, so both are right
+    if not any(torch.equal(reads, right) for right in (rows[:, :-1], without_end)):
         return "the labels are right. The decoder reads from <s> on, without the last place."
-    if torch.equal(reads, rows[:, :-1]):
-        return "the decoder's input is right. The labels are the places after <s>, up to the last one."
-    return "the decoder reads all but the last place, and the labels are all but the first."
-
-
-@exercise
-def accuracy_on_labels(answer):
-    """padding counts neither as right nor as a label."""
-    torch.manual_seed(0)
-    labels = torch.tensor([[3, 2, 4, 1], [5, 2, 0, 0], [2, 0, 0, 0]])
-    guesses = torch.tensor([[3, 2, 5, 1], [4, 2, 0, 0], [2, 0, 3, 3]])
-    logits = torch.nn.functional.one_hot(guesses, 6).float() + 0.1 * torch.rand(3, 4, 6)  # (B, T, n_vocab)
-    result = torch.as_tensor(answer(logits.clone(), labels.clone(), 0))
-    if result.numel() != 1:
-        return f"return one number for the whole batch; yours has the shape {tuple(result.shape)}."
-    result, right, real = float(result), guesses == labels, labels != 0
-    likely = {
-        "you count the padding: leave out the places whose label is padding.": right.float().mean(),
-        "right answers on padding still count: leave them out above the line too.": right.sum() / real.sum(),
-        "you divide by all places: divide by the number of real labels.": (right & real).float().mean(),
-        "you leave out the places where the model *says* padding: go by the labels.": (
-            right[guesses != 0].float().mean()
-        ),
-        "this is the mean over sentences: each real label counts the same.": (
-            ((right & real).sum(1) / real.sum(1)).mean()
-        ),
-        "this is the number of right labels: divide by the number of real ones.": (right & real).sum(),
-    }
-    wanted = right[real].float().mean()
-    if not same(result, wanted, 1e-5):
-        return likely_mistake(result, likely, 1e-5) or (
-            f"of the 7 real labels 5 are right, {wanted:.3f}; yours is {result:.3f}."
-        )
-    other = answer(logits.clone(), torch.where(labels == 0, 1, labels), 1)
-    if not same(float(other), right[labels > 1].float().mean(), 1e-5):
-        return "right when padding has the id 0: use pad_id."
-    other = answer(torch.cat([logits, torch.zeros(3, 4, 2)], dim=2), torch.where(labels == 0, 7, labels), 7)
-    if not same(float(other), wanted, 1e-5):
-        return "padding may have any id, the largest too: compare with !=, not with >."
+    full = torch.ones(4, 4, dtype=torch.bool)
+    if mask.shape != full.shape or mask.dtype != torch.bool:
+        return f"the mask is boolean (T, T), here (4, 4); yours is {mask.dtype} of shape {tuple(mask.shape)}."
+    if torch.equal(mask, full.tril(-1)):
+        return "the input is shifted now, so a place may look at itself again: it holds the last word read."
+    if mask.triu(1).any():
+        return "the mask lets a place look at a later one, and there stands its label."
+    if not torch.equal(mask, full.tril()):
+        return "each place may look at itself and at all places before it."
 
 
 @exercise

@@ -82,12 +82,12 @@ query = torch.tensor([1.0, 0])  # (dk,): all that ihn knows by itself
 show(keys @ query)
 
 # %% [markdown]
-# Man and ball fit equally well, so *ihn*, sharing equally, takes home half *him*, half *it*. It wrote its
-# note alone, and alone it does not know that anything is caught. *fängt* does, and had it told *ihn*, the
-# note would be `[1, 1]`: man 1, ball 2.
+# Man and ball fit equally well, so *ihn*, sharing between the two, takes home half *him*, half *it*. It
+# wrote its note alone, and alone it does not know that anything is caught. *fängt* does, and had it told
+# *ihn*, the note would be `[1, 1]`: man 1, ball 2.
 #
-# With *begrüßt* the dog greets *ihn*, and the note below lets the man win. Which other second numbers do, and
-# where does the tie begin?
+# With *begrüßt* the dog greets *ihn*, and the note below lets the man win. Which other second numbers do,
+# and which one makes a tie?
 
 # %%
 greeted = torch.tensor([1.0, -1])  # yours
@@ -283,8 +283,8 @@ plots.show(pictures.word_asks(told @ W_Q, keys, values, names, asker="ihn", valu
 attention_view(words @ W_Q, keys, values, names, value_names=["him", "it"])
 
 # %% [markdown]
-# No note can: an exponential is never 0, though a computer may round it to that. Longer notes come closer,
-# since they widen the gaps between the scores.
+# No note can: an exponential is never 0, though a computer may round it to that. Where one key is ahead,
+# longer notes come closer, since they widen the gaps between the scores.
 #
 # ### Put it into the whole model
 #
@@ -338,10 +338,10 @@ recorded = {row: {name: scores[name] for name in tasks} for row, scores in rows.
 plots.show(plots.board(recorded, live=live, chance=chance, means=True, repeats="02", title="After 02"))
 
 # %% [markdown]
-# *Count* rises a little, because what is frequent weighs more in the mixture. *Copy* loses a little,
-# because what a word takes home is a mixture, and the word itself is only part of it. Yet no word knows its
-# place, so how can *reverse* rise a lot? The symbol asked for is among the *other* seven, and whoever names
-# the most frequent of them is right just as often.
+# *Count* rises a little, which fits that what is frequent weighs more in the mixture. *Copy* loses a
+# little, and what a word takes home is a mixture indeed, of which the word itself is only part. Yet no word
+# knows its place, so how can *reverse* rise a lot? The symbol asked for is among the *other* seven, and
+# whoever names the most frequent of them is right just as often, .34.
 #
 # ## Recap
 #

@@ -14,9 +14,9 @@
 #
 # - **You need**: queries, keys, values and `self_attention_loop` from [02 - One word](02_one_word.ipynb),
 #   the product of two matrices, and what a slope is, since training rests on slopes (stage 11).
-# - **It runs** in {{time}} on a laptop with two cores. A class of an hour goes from the heat map straight
-#   to the recap. What lies between, from *A head to watch* on, and the last two exercises are for home, and
-#   so is a word of your own in stage 08.
+# - **It runs** in {{time}} on a laptop with two cores. A class of 75 minutes goes from the heat map
+#   straight to the recap, and the race and exercise 2 are for home too. What lies between, from *A head to
+#   watch* on, and the last two exercises are for home, and so is a word of your own in stage 08.
 
 # %% tags=["setup"]
 # SETUP
@@ -49,7 +49,7 @@ plots.show(plots.close_up(built=built, today=["encoder_self_attention"], title="
 # <details><summary>Answer</summary>
 #
 # The output of a linear chain doubles, always. In attention queries and keys both double, so the scores are
-# four times as large and the shares change, which no single matrix does.
+# four times as large and, where they differ, the shares change: the output does not simply double.
 #
 # </details>
 #
@@ -413,7 +413,7 @@ with eval_mode(narrow):
 attention_view(query, key, sentence[:, None], [str(n) for n in ring], value_names=["symbol"])
 
 # %% [markdown]
-# Training has laid the keys out all round, so that each can be found by a direction, and each query fits the
+# Here the keys lie all round, so that each can be found by a direction, and each query fits the
 # key of the place before it best.
 #
 # ### Put it into the whole model
@@ -446,7 +446,8 @@ board = {row: {name: scores[name] for name in tasks} for row, scores in rows.ite
 plots.show(plots.board(board, chance=chance, means=True, title="After 03"))
 
 # %% [markdown]
-# *Count* rises a little, and nothing else does. One head without places is weak, and more heads come next.
+# *Count* rises a little, and nothing else does. More heads come next, and they help *count*. *Reverse*
+# waits for places (07).
 #
 # ## Recap
 #
@@ -534,8 +535,9 @@ check.keys_turned(attention_fixed)
 # %% [markdown]
 # **4. Stretch.** *Reverse* is a task of the scoreboard where row 03 has .34: each place names the symbol
 # that stands as far from the other end. Lend places, train a head on it, and get everything right, with
-# queries as narrow as you can: how small may `d_k` be? (Call `scoreboard.train_on` with `reverse`, as
-# `train` does with *previous*.) Then explain why one number less is not enough.
+# queries as narrow as you can: how small may `d_k` be? Put the trained model into `narrowest`. (Call
+# `scoreboard.train_on` with `reverse`, as `train` does with *previous*.) Then explain why one number less
+# is not enough.
 
 # %% tags=["exercise"]
 reverse = scoreboard.TASKS["reverse"]

@@ -12,8 +12,8 @@
 #
 # - **You need**: [04 - Multi-head attention](04_multi_head.ipynb) and [05 -
 #   Feed-forward](05_feed_forward.ipynb).
-# - **It runs** in {{time}} on a laptop with two cores. *Layer norm or batch norm?*, the scoreboard and
-#   exercises 3 and 4 are for home.
+# - **It runs** in {{time}} on a laptop with two cores. *Layer norm or batch norm?*, the whole model at the
+#   end of stage 17, the scoreboard and exercises 2 to 4 are for home.
 #
 # **From two lessons back.** In 04, eight heads mix the values of all words, by their attention weights, and
 # a projection joins the eight. Suppose that all words happen to have the same attention weights: the first
@@ -97,7 +97,7 @@ print("\nweights of der:", [[round(share, 2) for share in head[0]] for head in m
 
 # %% [markdown]
 # A new attention shares its weights almost evenly, so it hands every word nearly the same mix, and that mix
-# *replaces* the word. The feed-forward part sees each word alone and cannot bring back what is lost.
+# *replaces* the word. The feed-forward part sees each word alone and does not bring back what is lost.
 #
 # How could a word survive this? It takes one plus sign.
 
@@ -115,7 +115,7 @@ show_rows(x)
 #
 # Three words of four numbers are few, so take 32 sentences of eight random words, 64 numbers wide. How much
 # of a word is its own? Subtract the mean of the sentence, and compare what is left with the whole: it is 1
-# when words have nothing in common, and 0 when all are the same.
+# when that mean is 0, and 0 when all words are the same.
 
 
 # %%
@@ -306,8 +306,8 @@ print("parameters in norms:", norm_parameters(layer_1))
 
 # %% [markdown]
 # Eight, not sixteen: there is one norm, used twice, so training cannot change it after attention alone. You
-# would not find this bug in the accuracy. Trained with three seeds, a layer with one shared norm counts as
-# well as one with two, so only the parameters tell.
+# would not find this bug in the accuracy here. Trained with three seeds, a layer with one shared norm
+# counts as well as one with two, so only the parameters tell.
 #
 # The fix is a module for add and norm, one for each sub-layer. Two of its arguments come later, `dropout`
 # in 12 and `norm_first` in 08.
@@ -402,9 +402,10 @@ for name, layers in stacks.items():
     print(f"{name:16} parameters {count(layers):4}  different layers {len(different)}")
 
 # %% [markdown]
-# The copies have all their parameters, but start as six times the same layer.
-# **A stack of six is really six when its layers are made one by one and kept in an `nn.ModuleList`: six times
-# the parameters of one, and no two alike.**
+# The copies have all their parameters, but start as six times the same layer. **A stack of six is really
+# six, with six times the parameters of one and six different starts, when its layers are made one by one
+# and kept in an `nn.ModuleList`.** (Copies would part in training. Whether an equal start does harm was not
+# tried.)
 #
 # `nn.Sequential` would spare you the loop, but it hands on one thing, and each layer also takes the mask. So
 # there will be a loop, `for layer in layers: x = layer(x, mask)`.
@@ -503,7 +504,8 @@ plots.show(plots.board(so_far, live=live, chance=chance, means=True, repeats="06
 # 2. Without the added input, new layers make all words alike, and six of them do not learn to copy.
 # 3. Layer normalisation takes each word by itself, divides the squares by `D`, and adds `eps` inside the
 #    root.
-# 4. Each sub-layer has a norm of its own. The parameter count shows a shared one, the accuracy does not.
+# 4. Each sub-layer has a norm of its own. The parameter count shows a shared one, the accuracy of these
+#    tasks does not.
 # 5. Six layers are made one by one, in an `nn.ModuleList`.
 #
 # ## Exercises

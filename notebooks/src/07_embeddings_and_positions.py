@@ -13,7 +13,7 @@
 #
 # - **You need**: the encoder layer of [06 - Add and norm](06_add_and_norm.ipynb), and sine and cosine.
 # - **It runs** in {{time}} on a laptop with two cores. A class leaves *What the sum keeps*, the cell with
-#   `lstsq`, and exercises 2 to 4 for home.
+#   `lstsq`, the scoreboard, and exercises 2 to 4 for home.
 #
 # **From two lessons back.** In 05 every word goes through the feed-forward layer alone: 512 numbers become
 # 2,048, a ReLU, and 512 again. Suppose that somebody saves time and leaves out the ReLU. What is such a layer
@@ -221,8 +221,8 @@ assert similarity(by_slow_waves, 1) > similarity(by_slow_waves, 5) > similarity(
 
 # %% [markdown]
 # Near places are alike now, and far ones less. Accuracy on eight places did not show the bug, and a picture
-# of the table did. (What the jumble costs shows later: trained on 16 places and asked at the seventeenth,
-# it gets .16 where the table of the paper gets .32 to .44.)
+# of the table did. (What it costs shows later: trained on 16 places and asked at the seventeenth, the
+# jumble gets .16, these slow waves .22 to .26, and the table of the paper, still to come, .32 to .44.)
 #
 # Is the table good now? Each pace fills two columns with the same sine. Look at the fastest one, which has
 # nearly the same height at places 0 and 3. Where does it go from there?
@@ -474,9 +474,10 @@ check.learned_positions(LearnedFixed)
 
 # %% [markdown]
 # **4. Stretch.** Learn *the symbol before* on 16 places, and ask for it at the seventeenth: a layer with
-# sinusoids gets it right in .32 to .44 of the sentences (three seeds). Beat that. `Farther(d_model)` puts
-# something of yours into sentences `(B, S, D)` of up to 64 words; the check trains it in front of one
-# encoder layer (some seconds) and tells you both scores. `self.training` is True during training.
+# sinusoids gets it right in .32 to .44 of the sentences (three seeds). Get more than half.
+# `Farther(d_model)` puts something of yours into sentences `(B, S, D)` of up to 64 words; the check trains
+# it in front of one encoder layer (some seconds) and tells you both scores. `self.training` is True during
+# training.
 
 
 # %% tags=["exercise"]

@@ -81,10 +81,10 @@ print("the note:", note.tolist())
 print(dict(zip(names, (told @ W_K @ note).tolist(), strict=True)))
 
 # %% [markdown]
-# The note is `[1, 1]`, and the ball wins. (Man and ball asked for nothing, so they took home the mean of
-# all four *catching*s, 0, 1, 1 and 0.) Now let the dog greet *ihn*, by setting `verb` to -1. Which of the
-# two nouns is it? The verb and *ihn* itself will tie with it, because these small keys do not say what a
-# noun is.
+# The note is `[1, 1]`, and the ball wins. (Man, ball and verb asked for nothing, so they took home the mean
+# of all four *catching*s, 0, 1, 1 and 0.) Now let the dog greet *ihn*, by setting `verb` to -1. Which of
+# the two nouns is it? The verb and *ihn* itself will tie with it, because these small keys do not say what
+# a noun is.
 #
 # Layer 2 asked a question that no word could have asked by itself. But the numbers were written by hand.
 # Does a stack that is *trained* divide its work like this? Since in German nobody can say what the words
@@ -205,7 +205,7 @@ print("untrained, after layer 2:", {name: round(score, 2) for name, score in fou
 #
 # **What do stacks add, and how are the layers different? A second layer can ask with what the first has
 # found: in the stack trained on two hops, one hop can be read after layer 1, and two hops only after layer
-# 2.** They need not differ in their numbers, since one layer used twice does both.
+# 2.** They need not differ in their numbers, since one layer used twice solves the task too.
 #
 # With three seeds it is the same. But what a probe reads need not be what the next layer *uses*. It would
 # fit as well if layer 2 asked with its own word and took home the hop that it finds there, as in exercise
@@ -325,9 +325,9 @@ rows = {row: table[row] for row in ["07 positions", "08 two layers", "08 six lay
 plots.show(plots.board(rows, live=live, repeats="08 two layers", title="The encoder, finished", means=True))
 
 # %% [markdown]
-# The last column of the board is unlocked. With two layers `odd` hangs on the seed, and with six it has
-# sunk to the best guess, .55, with all three seeds, and `count` fails with one; at a quarter of this
-# learning rate six layers do learn `odd`. What layers three to six are for, these tasks do not show,
+# The last column of the board is unlocked. With two layers `odd` hangs on the seed, .73 to .94, and with
+# six it has sunk to the best guess, .55, with all three seeds, and `count` fails with one; at a quarter of
+# this learning rate six layers do learn `odd`. What layers three to six are for, these tasks do not show,
 # because none of them needs more than two hops.
 #
 # *Going deeper: [Where does the norm belong?](studies/08a_where_does_the_norm_belong.ipynb)* Both places

@@ -120,7 +120,7 @@ print(dict(zip(english, moved(masked_v1, words, 4).tolist(), strict=True)))
 #
 # *Going deeper: [What does a word get that may look at
 # nothing?](studies/09a_a_row_that_may_look_at_nothing.ipynb)* For the last row of `later` it depends on who
-# wrote the attention: `NaN`, a plain mean or zeros.
+# wrote the attention: `NaN`, a plain mean, or zeros before the last projection.
 #
 # What a word may look at is the lower triangle with the diagonal, the **causal mask** or look-ahead mask.
 
@@ -475,11 +475,11 @@ for make_masks in (right, turned_round, no_source_mask):
 # After `<s> the` one decoder says *dog* with one memory and *cat* with another; the parts, cross-attention
 # aside, are the same in both halves.
 #
-# The memory has a row for each source word. Models before often handed over *one* vector of fixed length, and
-# Bahdanau and others, who suspected a **bottleneck** there, let the decoder look at every word. Try it: one
-# layer in each half learns to write 4, 8 or 12 symbols backwards, in at most 300 steps. In the second row the
-# decoder gets only the mean of the memory, 64 numbers. In the last column 12 symbols are to be sorted. Which
-# columns will the mean leave as they are?
+# The memory has a row for each source word. Models before often handed over *one* vector of fixed length,
+# and Bahdanau and others, who suspected a **bottleneck** there, let the decoder look at every word. Try it:
+# one layer in each half learns to write 4, 8 or 12 symbols backwards, in at most 300 steps (the last row:
+# 900), mean of three seeds. In the second row the decoder gets only the mean of the memory, 64 numbers. In
+# the last column 12 symbols are to be sorted. Which columns will the mean leave as they are?
 
 # %%
 # alt: Board of three rows. With all of the memory every column is near 1. With its mean the model writes .85

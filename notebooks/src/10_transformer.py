@@ -273,8 +273,8 @@ for size in (1.0, 1 / math.sqrt(512)):  # yours: try others
 # PyTorch draws the entries of an embedding with size 1, which makes logits of size $\sqrt{512} = 22.6$ and
 # bets everything on a random word. (The whole model is worse still, since it bets on the word just read.)
 # **Weight tying uses one table as both embeddings and as output layer. Each logit is then a sum of
-# $d_{model}$ products with entries of that table, so it must start small. With entries of size 1 the first
-# loss is 75.8, with $1/\sqrt{512}$ it is 7.5.**
+# $d_{model}$ products with entries of that table, so it must start small. With random outputs and entries
+# of size 1 the first loss is 75.8, with $1/\sqrt{512}$ it is 7.5.**
 #
 # The factor $\sqrt{d_{model}}$ of 07 makes the small entries large again on the way in, and only there.
 #

@@ -111,7 +111,7 @@ def test_random_starts_reach_and_have_a_price():
 def test_few_columns_kept_free_of_the_word_reach_the_first_new_place():
     table = recorded("lengths")
     few, added = table["beside, 56 + 8"], table["added, 8 columns"]
-    # "nothing is lost in sentences of the old length, and at the first new place all seeds are right"
+    # "hardly anything is lost in sentences of the old length, and at the first new place all seeds are right"
     assert min(few["old places, 16 words"]) > 0.99 and min(few["place 16, 17 words"]) > 0.99
     # "Sinusoids in all 64 columns got .30 to .44 there"
     assert spread(table, "sinusoids", "place 16, 17 words") == (0.30, 0.44)

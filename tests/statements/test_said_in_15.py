@@ -1,5 +1,7 @@
-"""What lesson 15 says without a cell that shows it, sentence by sentence."""
+"""What lesson 15 and study 15a say without a cell that shows it, sentence by sentence."""
 
+import ast
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +66,40 @@ def test_the_key_biases_of_the_translator_have_moved_furthest():
 def test_the_broken_way_back_of_tanh_is_right_at_a_tenth_to_two_decimals():
     assert abs((1 - 0.1**2) - (1 - np.tanh(0.1) ** 2)) < 0.005
     assert abs((1 - 2.0**2) - (1 - np.tanh(2.0) ** 2)) > 1
+
+
+# The engine of 15a
+
+ENGINE = [
+    cell.source
+    for cell in source.compose(ROOT, "15a_an_autograd_engine_in_forty_lines").cells
+    if "engine" in cell.metadata.get("tags", [])
+]
+
+
+def test_the_engine_has_forty_lines_without_the_blank_ones():
+    assert sum(bool(line.strip()) for cell in ENGINE for line in cell.splitlines()) == 40
+
+
+def test_eight_operations_have_a_way_back():
+    made: dict = {"np": np, "count": count}
+    exec("\n\n\n".join(ENGINE), made)
+    with_a_way_back = {
+        function.name
+        for function in ast.parse("\n\n\n".join(ENGINE)).body
+        if isinstance(function, ast.FunctionDef) and "(a, " in ast.unparse(function)
+    }
+    wanted = {"add", "multiply", "matmul", "power", "exp", "log", "total", "moved"}
+    assert with_a_way_back == wanted <= made.keys()
+
+
+def test_thirteen_classes_of_15_have_a_backward():
+    parts = [value for value in HAND.values() if isinstance(value, type) and "backward" in vars(value)]
+    assert len(parts) == 13
+
+
+def test_layer_norm_of_15_keeps_the_normed_words_and_a_deviation_for_each():
+    norm = HAND["LayerNorm"](4)
+    norm.forward(np.random.default_rng(0).normal(size=(2, 3, 4)))
+    kept = {name: value.size for name, value in vars(norm).items() if isinstance(value, np.ndarray)}
+    assert kept == {"normed": 24, "deviation": 6}

@@ -4,35 +4,36 @@ import torch
 from torch import nn
 
 
-def not_scaled(x, p, training):
-    return x * (torch.rand(x.shape) >= p) if training else x
+def means_only(right, confidence):
+    return abs(right.mean() - confidence.mean())
 
 
-def scaled_in_use(x, p, training):
-    return x * (torch.rand(x.shape) >= p) if training else x * (1 - p)
+def by_bins(gap, weight, last=9):
+    """A calibration error by bins: the gap of a bin, and what it is multiplied by."""
+
+    def wrong(right, confidence):
+        bins = (confidence * 10).long().clamp(max=last)
+        found = bins.unique()
+        return sum(
+            gap(right[bins == b], confidence[bins == b]) * weight(bins == b, len(found)) for b in found
+        )
+
+    return wrong
 
 
-def kept_with_p(x, p, training):
-    return x * (torch.rand(x.shape) < p) / p if training else x
+def distance(right, confidence):
+    return abs(right.mean() - confidence.mean())
 
 
-def divided_by_p(x, p, training):
-    return x * (torch.rand(x.shape) >= p) / p if training else x
+def share(here, n_bins):
+    return here.float().mean()
 
 
-def whole_rows(x, p, training):
-    return x * (torch.rand(len(x), 1) >= p) / (1 - p) if training else x
-
-
-def same_each_time(x, p, training):
-    drawn = torch.rand(x.shape, generator=torch.Generator().manual_seed(0))
-    return x * (drawn >= p) / (1 - p) if training else x
-
-
-def in_place(x, p, training):
-    if training:
-        x *= (torch.rand(x.shape) >= p) / (1 - p)
-    return x
+def nine_bins(right, confidence):
+    """What is exactly 1 falls out of the last bin."""
+    bins = (confidence * 10).long()
+    return sum(distance(right[bins == b], confidence[bins == b]) * share(bins == b, 10)
+               for b in range(10) if (bins == b).any())  # fmt: skip
 
 
 def step(order, loss_sign=1, clip=nn.utils.clip_grad_norm_):
@@ -78,14 +79,6 @@ def right_without_return(model, optimiser, x, y, loss_of):
 
 
 WRONG = {
-    "adams_first_step": [
-        ([-998.0, 1.9, 2.001], "step of SGD"),
-        ([1.0, 1.0, 1.0], "is negative"),
-        ([3.0, 3.0, 1.0], "not along it"),
-        ([1.29, 1.29, 2.71], "without bias correction"),
-        ([1.9, 1.9, 2.1], "their quotient"),
-        ([-1.0, -1.0, 1.0], "these are the moves"),
-    ],
     "smoothed_target": [
         ([0.05, 0.05, 0.8, 0.05, 0.05], "over all five"),
         ([0.04, 0.04, 0.8, 0.04, 0.04], "0.96"),
@@ -94,22 +87,16 @@ WRONG = {
         ([0.1, 0.1, 0.9, 0.1, 0.1], "add up to 1.30"),
         (torch.tensor([[0.05, 0.05, 0.8, 0.05, 0.05]]), "over all five"),
     ],
-    "calibration_on_paper": [
-        (0.0, "must not cancel"),
-        (0.375, "not equally"),
-        (0.75, "added up"),
-        (0.12, "of both bins"),
-        (0.5, "4/5 times"),
-    ],
-    "my_dropout": [
-        (not_scaled, "not scaled up"),
-        (scaled_in_use, "as they went in"),
-        (kept_with_p, "keeps a number with probability p"),
-        (divided_by_p, "and not by p"),
-        (whole_rows, "whole rows"),
-        (same_each_time, "the same numbers"),
-        (in_place, "changes x itself"),
-        (lambda x, p, training: x, "dropped 0.00"),
+    "calibration": [
+        (means_only, "must not cancel"),
+        (by_bins(distance, lambda here, n: 1 / n), "not equally"),
+        (by_bins(distance, lambda here, n: 1), "added up"),
+        (by_bins(lambda r, c: (r.mean() - c.mean()) ** 2, share), "square"),
+        (by_bins(lambda r, c: c.mean() - r.mean(), share), "must not cancel"),
+        (by_bins(lambda r, c: r.mean() - c.mean(), share), "have no sign"),
+        (lambda right, confidence: (right - confidence).abs().mean(), "single answers"),
+        (nine_bins, "last bin"),
+        (lambda right, confidence: 0.5, "4/5 times"),
     ],
     "training_step": [
         (step("zero backward clip step"), "eval mode"),
@@ -124,5 +111,12 @@ WRONG = {
         (swapped, "uphill"),
         (step("train zero backward clip step", clip=one_long), "must stay as it is"),
         (right_without_return, "not the loss"),
+    ],
+    "all_three": [
+        ([0.1], "a dictionary"),
+        ({"n": 2000}, "may not be changed"),
+        ({"steps": 5000}, "1200 steps"),
+        ({"steps": 1}, "not right often enough"),
+        ({"weight_decay": 5.0}, "not right often enough"),
     ],
 }

@@ -134,8 +134,8 @@ for way in (wide, einsum, sdpa, reshape_alone):
     assert fine == coarse == (way is not reshape_alone)
 
 # %% [markdown]
-# Three agree with the list, in outputs and gradients, up to the rounding of sums taken in another order. The
-# fifth is far off, so the comparison can fail.
+# Three agree with the list, in outputs and gradients, up to the rounding of sums taken in another order.
+# The fifth does not, so the comparison can fail.
 #
 # ## As fast?
 #
@@ -176,8 +176,8 @@ plots.show(fig)
 # %% [markdown]
 # `scaled_dot_product_attention` stays below the list at every length. The wide layer and `einsum` are ahead
 # of the list for short sentences and behind it at 1,024 words, so the way of a beginner wins against two
-# cleverer ones where sentences are long. In between the order changes from run to run, so do not trust it:
-# eleven rounds have no error bar here.
+# cleverer ones where sentences are long. In between, do not trust the order: eleven rounds have no error
+# bar here, and in each round the four ran in the same order.
 #
 # ## The answer
 #
@@ -198,7 +198,7 @@ plots.show(fig)
 # ## An open exercise
 #
 # Why does the wide layer fall behind? The list holds one table of 1,024 x 1,024 weights at a time, the wide
-# layer eight. Is that the reason? Write a fifth way: the wide layer, with its eight heads taken two at a
+# layer eight. Is that the reason? Write one more way: the wide layer, with its eight heads taken two at a
 # time. Before you measure, say what each explanation predicts for 16 and for 1,024 words.
 #
 # <details><summary>What a good answer contains</summary>

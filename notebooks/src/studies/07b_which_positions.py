@@ -74,8 +74,8 @@ plots.show(fig)
 #
 # The two curves on top are the control, and it holds. With random starts sinusoids and learned rows alike
 # get .97 or more at every new place, with every seed, so the layer can do it, and a learned table has
-# nothing against long sentences. It is the rows that training has to meet. The price is that after the same
-# 400 steps some of the first places are still missing.
+# nothing against long sentences. Once training has met the rows, both kinds reach them. The price is that
+# after the same 400 steps some of the first places are still missing.
 #
 # But 07 has shown that one place further is the same rotation everywhere. Why is that not enough? Likely
 # because the rotation is only *one* way to find the word before. Training needed something that works for
@@ -96,10 +96,10 @@ plots.show(fig)
 plots.show(plots.board(scoreboard.recorded("lengths"), title="Trained on sentences of 16 words"))
 
 # %% [markdown]
-# With 8 columns kept free of the word, nothing is lost in sentences of the old length, and at the first new
-# place all seeds are right. Sinusoids in all 64 columns got .30 to .44 there. With the same 8 columns
-# added, word and place share them, and an eighth of the words at old places is still wrong after the 400
-# steps.
+# With 8 columns kept free of the word, hardly anything is lost in sentences of the old length, and at the
+# first new place all seeds are right. Sinusoids in all 64 columns got .30 to .44 there, in sentences of 17
+# words. With the same 8 columns added, word and place share them, and an eighth of the words at old places
+# is still wrong after the 400 steps.
 #
 # In sentences of 24 words even the *old* places suffer with 8 columns. A likely reason is that with few
 # columns two places look alike, since the fastest hand has come round once after some six places, so a word
@@ -114,8 +114,7 @@ plots.show(plots.board(scoreboard.recorded("lengths"), title="Trained on sentenc
 # **Is it better to add positions or to concatenate them, at equal width? On places that were trained, 64
 # columns added and 16 beside the word are equally good. What reaches farther is fewer columns, and to keep
 # them free of the word spares the old places: eight of them get the first new place right in sentences of
-# 17 words, while in sentences of 24 they miss a part of the old places and of the new.** So draw the start
-# at random.
+# 17 words, while in sentences of 24 they miss a part of the old places and of the new.** 
 #
 # ## What this does not say
 #

@@ -27,8 +27,9 @@ from lessons import pictures
 # %% [markdown]
 # ## How does such a row come about?
 #
-# Not from a mask of keys, as long as padding stands at the end. Put it at the front, as some libraries do for
-# text generation, and the causal mask leaves the first place only itself, which is padding.
+# Not from a mask of keys, as long as padding stands at the end and each sentence has a word. Put it at the
+# front, as some libraries do for text generation, and the causal mask leaves the first place only itself,
+# which is padding.
 
 # %%
 for name, row in {"padding at the end": [1, 6, 8, 0], "padding at the front": [0, 1, 6, 8]}.items():

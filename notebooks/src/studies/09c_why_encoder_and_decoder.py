@@ -174,8 +174,8 @@ print(f"two words of four by the toss of a coin: {2 * math.log(2) / 4:.2f}")
 # Under the mask the encoder has become a language model, and its loss is the least that is possible: two of
 # the four words are a toss-up, whatever one has read. Without the mask the loss is 0, which is better than
 # can be known, since each place but the last can read its answer one place to the right. When it writes
-# there is no such place, and its shares mean nothing: after *the dog* it is sure of one verb, and half of
-# the dogs do the other.
+# there is no such place, and its shares mean nothing: after *the dog* it is sure of one verb, though half
+# of the dogs do the other.
 #
 # ## The answer
 #

@@ -170,7 +170,7 @@ plots.show(pictures.log_dots(panels, line=1e-5, xlabel="largest difference, with
 # normed already, and to five digits shows in the gradients only.
 #
 # In a randomised model these three show at once. Two cases are left. A table that is equal but not tied gives
-# the same logits in any model, and only its gradient tells. And another eps moves a millionth or so, which
+# the same logits in any model, and only its gradient tells. And another eps moves some millionths, which
 # is found with doubles, where right copies agree to twelve digits.
 
 
@@ -235,7 +235,7 @@ for name, results in tried.items():
 
 # %% [markdown]
 # With its converter each is equal. Passed on as it is, only the boolean mask of
-# `scaled_dot_product_attention` is, and the other four raise no error either.
+# `scaled_dot_product_attention` is, and none of the other four raises an error.
 #
 # ## What this does not say
 #

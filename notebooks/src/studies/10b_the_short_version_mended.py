@@ -91,7 +91,7 @@ short(src[:, :3], tgt)
 # 4. There is no padding mask. It is needed in three places: over the source in the encoder, over the target
 #    in the decoder, and over the memory. The last is easily forgotten, for it is the padding of the
 #    *source* once more.
-# 5. Each tower has one layer and not a stack.
+# 5. Each tower has one layer and not a stack, which is no mistake where it is meant.
 #
 # </details>
 #
@@ -175,7 +175,7 @@ plots.show(fig)
 # %% [markdown]
 # In the short version a word tells its neighbours nothing and the other sentence everything. With
 # `batch_first` alone, the places before the third see it too, so the model reads what it is to predict.
-# Only in the mended version does a change travel forwards alone, and stay in its sentence.
+# In the mended version a change travels forwards only, and stays in its sentence.
 #
 # ## One at a time
 #
@@ -191,9 +191,13 @@ for part in ["nothing", "batch_first", "positions", "causal mask", "padding mask
     print(f"without {part:13} {number:6,} parameters, fails: {', '.join(failing) or 'no check'}")
 
 # %% [markdown]
-# **The short version of many tutorials leaves out `batch_first=True`, the positions, the causal mask, the
-# padding masks and the stack. Checks find the first four, positions and the two masks by the check that is
-# made for each. No check finds the missing stack, and the number of parameters does.**
+# **The short version above leaves out `batch_first=True`, the positions, the causal mask, the padding masks
+# and the stack. Checks find the first four, positions and the two masks by the check that is made for each,
+# and `batch_first` by the batch test with which every check begins. No check finds the missing stack, and
+# the number of parameters does.**
+#
+# In the mended model without `batch_first` the masks no longer fit, so PyTorch itself stops it, and that
+# row of the list is no finding of the checks: what they say to the short version is.
 #
 # A single layer has all four properties, so they cannot show that the other five are missing. And
 # `nn.TransformerEncoder` holds a surprise that no check shows either: it stacks *copies* of the layer that
