@@ -1135,3 +1135,39 @@ def race(tables, *, scale="times as fast"):
         ax.spines[["top", "right", "left"]].set_visible(False)
     fig.supxlabel(scale, fontsize=13)
     return fig
+
+
+def score_ranges(rows, *, beside=None, line=None, names=("score", "beside"), scale="score", title=None):
+    """One row for each score: a dot, the bar of its range, and the number; returns the figure.
+
+    `rows` is {name: (score, from, to)}. `beside` is {name: number}, drawn hollow in the same rows, and
+    `names` says what dots and hollow marks are. `line` is drawn dashed. Raises ValueError when a score lies
+    outside its range.
+    """
+    for name, (score, low, high) in rows.items():
+        if not low <= score <= high:
+            raise ValueError(f"{name!r} has the score {score:g}, expected one from {low:g} to {high:g}")
+    fig, ax = plt.subplots(figsize=(10, 1.5 + 0.45 * len(rows)), layout="constrained")
+    if line is not None:
+        ax.axvline(line, color=GREY, linestyle="--", linewidth=1.5, zorder=0)
+    for row, (name, (score, low, high)) in enumerate(rows.items()):
+        dots, marks = names if row == 0 else (None, None)
+        ax.plot([low, high], [row, row], color=INK, linewidth=3, solid_capstyle="butt")
+        ax.plot(score, row, "o", color=COLOURS[0], markersize=10, label=dots)
+        ax.text(high, row, f"  {score:.1f}", fontsize=14, va="center_baseline", color=INK)
+        if beside:
+            hollow = {"markersize": 9, "markerfacecolor": "white", "color": COLOURS[1], "markeredgewidth": 2}
+            ax.plot(beside[name], row, "D", label=marks, **hollow)
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, None), xlabel=scale)
+    ax.margins(x=0.1)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.xaxis.label.set_size(13)
+    ax.tick_params(labelsize=13)
+    ax.grid(axis="y", color="#e0e0e0")
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    if beside:
+        legend = {"loc": "outside lower right", "ncols": 2, "fontsize": 13, "frameon": False}
+        fig.legend(*ax.get_legend_handles_labels(), **legend)
+    if title:
+        fig.suptitle(title, fontsize=15)
+    return fig

@@ -817,3 +817,16 @@ def test_log_dots_gives_each_label_a_lane_and_puts_zero_at_the_left_edge():
         pictures.log_dots({"new": rows, "old": {"a": {"logits": [1]}}})
     with pytest.raises(ValueError, match="one at least"):
         pictures.log_dots({})
+
+
+# score_ranges
+
+
+def test_score_ranges_has_a_bar_from_low_to_high_and_a_dot_at_the_score():
+    fig = pictures.score_ranges({"one": (3, 2, 5), "two": (7.25, 7, 8)}, beside={"one": 1, "two": 0}, line=3)
+    line, *drawn = fig.axes[0].get_lines()
+    assert line.get_xdata()[0] == 3
+    assert [[*map(float, part.get_xdata())] for part in drawn] == [[2, 5], [3], [1], [7, 8], [7.25], [0]]
+    assert {"  3.0", "  7.2"} <= set(words(fig)) and fig.axes[0].yaxis_inverted()
+    with pytest.raises(ValueError, match="score 3, expected one from 4 to 5"):
+        pictures.score_ranges({"one": (3, 4, 5)})

@@ -1,24 +1,19 @@
-"""Boards of notebook 13: one output scored in many ways, and heads that look, switched off."""
+"""Boards of notebook 13: one output of the shipped translator scored in many ways; sentences of 13c."""
 
 from collections import Counter
-from contextlib import contextmanager
 from functools import lru_cache, partial
 
 import numpy as np
-import torch
 from sacrebleu.metrics import CHRF
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
 from helpers import fast
 from helpers.card import moses
-from helpers.data import EOS_ID, PAD_ID, encode_pairs, make_batch, train_tokenizer
-from helpers.decoding import greedy_decode, translate_batch
-from helpers.grammar import grammar_corpus, pronoun_pairs, words
-from helpers.model import Transformer, eval_mode
+from helpers.data import EOS_ID, PAD_ID, encode_pairs, make_batch
+from helpers.grammar import SentencePair, words
+from helpers.model import eval_mode
 from helpers.multi30k import multi30k
-from helpers.training import TrainingConfig, train
 from helpers.translate import BEAM_SIZE, LENGTH_PENALTY, load_translator
-from lessons.alignment import word_weights
 from lessons.scoreboard import Board
 
 # --- One output, many scores ----------------------------------------------------------------------------
@@ -214,176 +209,61 @@ OUTPUTS = {
 }
 
 
-# --- Looking and using ------------------------------------------------------------------------------------
+# --- Looking and using, which study 13c measures while it runs ------------------------------------------
 
-SIZES = dict(d_model=64, n_heads=8, d_ff=256, n_layers=2, dropout=0.0, norm_first=True)  # as in notebook 13
-TRAINING = dict(epochs=5, max_tokens=1000, peak_lr=1e-2, warmup_steps=200, average_last=3)  # there 7 epochs
-HEADS = tuple((layer, head) for layer in range(SIZES["n_layers"]) for head in range(SIZES["n_heads"]))
+WITH_AN = """
+    Ein Mann hält einen Regenschirm. | A man holds an umbrella.
+    Eine Frau hält ein Instrument. | A woman holds an instrument.
+    Ein Kind isst eine Orange. | A child eats an orange.
+    Ein Junge isst einen Apfel. | A boy eats an apple.
+    Zwei Männer sehen einen Elefanten. | Two men see an elephant.
+    Eine Frau spricht mit einer alten Frau. | A woman talks to an old woman.
+    Ein Hund läuft mit einem alten Mann. | A dog runs with an old man.
+    Die Frau trägt einen orangefarbenen Hut. | The woman wears an orange hat.
+    Ein Mann repariert ein altes Auto. | A man repairs an old car.
+    Der Junge steht auf einer leeren Straße. | The boy stands on an empty street.
+"""
+WITH_A = """
+    Ein Mann hält einen Ball. | A man holds a ball.
+    Eine Frau hält ein Buch. | A woman holds a book.
+    Ein Kind isst eine Banane. | A child eats a banana.
+    Ein Junge isst einen Kuchen. | A boy eats a cake.
+    Zwei Männer sehen einen Hund. | Two men see a dog.
+    Eine Frau spricht mit einer jungen Frau. | A woman talks to a young woman.
+    Ein Hund läuft mit einem jungen Mann. | A dog runs with a young man.
+    Die Frau trägt einen roten Hut. | The woman wears a red hat.
+    Ein Mann repariert ein kleines Auto. | A man repairs a small car.
+    Der Junge steht auf einer nassen Straße. | The boy stands on a wet street.
+"""
 
 
-@lru_cache
-def corpus():
-    """The training side of notebook 13, half of its validation side, its tokenizer, and as many `a` as `an`.
+def with_articles(text):
+    """Of each line: the pair, the place of its last `a` or `an`, and the German word that decides it.
 
-    The sentences with `a` and `an` are further ones with combinations that no training sentence has.
+    That is the word behind the last German article; places count words.
     """
-    train_side, unseen = grammar_corpus(n_train=20_000, n_test=2400, seed=0)
-    texts = [text for pair in train_side for text in (pair.german, pair.english)]
-    with_an, with_a = ([p for p in unseen[600:] if word in words(p.english)] for word in ("an", "a"))
-    return train_side, unseen[:150], train_tokenizer(texts, vocab_size=900), with_an + with_a[: len(with_an)]
+    found = []
+    for line in text.strip().splitlines():
+        pair = SentencePair(*(side.strip() for side in line.split("|")), ())
+        english, german = words(pair.english), words(pair.german)
+        place = max(i for i, word in enumerate(english) if word in ("a", "an"))
+        found.append((pair, place, 1 + max(i for i, word in enumerate(german) if word.startswith("ein"))))
+    return found
 
 
-def new_translator(seed):
-    torch.manual_seed(seed)
-    n_vocab = corpus()[2].get_vocab_size()
-    return Transformer(n_vocab, n_vocab, joint_vocabulary=True, **SIZES)
-
-
-@lru_cache
-def trained_translator(seed):
-    train_side, _, tokenizer, _ = corpus()
-    model = new_translator(seed)
-    train(model, encode_pairs(train_side, tokenizer), TrainingConfig(seed=seed, **TRAINING))
-    return model
-
-
-@contextmanager
-def changed_heads(model, heads, change):
-    """Run the model with `change(weights)` `(B, T, S)` in these (layer, head) of its cross-attention."""
-    hooks = []
-    for layer in {layer for layer, _ in heads}:
-        chosen = [head for other, head in heads if other == layer]
-
-        def put(_, inputs, chosen=chosen):
-            weights = inputs[0].clone()  # (B, H, T, S)
-            weights[:, chosen] = change(weights[:, chosen])
-            return (weights,)
-
-        dropout = model.decoder.layers[layer].cross_attention.dropout
-        hooks.append(dropout.register_forward_pre_hook(put))
-    try:
-        yield model
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def off(weights):
-    """Nothing is taken from any word: the head hands on zeros."""
-    return torch.zeros_like(weights)
-
-
-def uniform(weights):
-    """Every word that may be looked at gets the same; padding has exactly 0 and keeps it."""
-    real = (weights > 0).float()
-    return real / real.sum(dim=-1, keepdim=True)
-
-
-def german_places(pair):
-    """For each English word the German words that it translates, as a set of columns."""
-    return [{i for i, j in pair.alignment if j == place} for place in range(len(words(pair.english)))]
-
-
-def article_places(pair):
-    """Places of `a` or `an` where the next word has German words of its own: (place, those columns)."""
-    english, german = words(pair.english), german_places(pair)
-    return [
-        (place, german[place + 1] - german[place])
-        for place in range(len(english) - 1)
-        if english[place] in ("a", "an") and german[place + 1] - german[place]
-    ]
-
-
-def looks(model, tokenizer, pairs):
-    """For each pair the German word that gets most, at the place of each English word: `(layers, H, T)`."""
-    return [word_weights(model, tokenizer, pair)[1].argmax(dim=-1) for pair in pairs]
-
-
-def rates(found, wanted):
-    """How often each head's largest weight falls on the wanted words, `(layers, H)`.
-
-    `wanted` holds for each pair a list of (place, set of columns).
-    """
-    hits = [
-        torch.isin(look[:, :, place], torch.tensor(sorted(columns)))  # (layers, H)
-        for look, places in zip(found, wanted, strict=True)
-        for place, columns in places
-    ]
-    return torch.stack(hits).float().mean(dim=0)
-
-
-@lru_cache
-def looking(seed, trained=True):
-    """Of all heads: how often on the translated word, and at `a` and `an` on the next; `(layers, H)` each."""
-    _, valid_side, tokenizer, articles = corpus()
-    model = trained_translator(seed) if trained else new_translator(seed)
-    aligned = [[(j, columns) for j, columns in enumerate(german_places(p)) if columns] for p in valid_side]
-    on_next = [article_places(pair) for pair in articles]
-    found = (looks(model, tokenizer, pairs) for pairs in (valid_side, articles))
-    return [rates(*both) for both in zip(found, (aligned, on_next), strict=True)]
-
-
-def choices(model, tokenizer, pairs, options):
-    """Which of the options is likeliest where the English has one of them, given what stands before it.
-
-    Returns for each pair a list of (wanted, chosen).
-    """
-    ids = [tokenizer.token_to_id(f"▁{option}") for option in options]
-    batch = make_batch(encode_pairs(pairs, tokenizer))
+def share_of_an(model, tokenizer, pairs):
+    """How likely `an` is at the last article, as its share of `a` and `an` together, for each pair."""
+    a, an = (tokenizer.token_to_id(f"▁{word}") for word in ("a", "an"))
+    batch, shares = make_batch(encode_pairs(pairs, tokenizer)), []
     with eval_mode(model):
-        chosen = model(batch.src, batch.tgt_in)[..., ids].argmax(dim=-1)  # (B, T)
-    rows = zip(batch.labels.tolist(), chosen.tolist(), strict=True)
-    return [
-        [
-            (options[ids.index(i)], options[guess])
-            for i, guess in zip(labels, guesses, strict=True)
-            if i in ids
-        ]
-        for labels, guesses in rows
-    ]
+        probabilities = model(batch.src, batch.tgt_in).softmax(dim=-1)  # (B, T, V)
+    for row, labels in zip(probabilities, batch.labels.tolist(), strict=True):
+        place = max(i for i, label in enumerate(labels) if label in (a, an))
+        shares.append((row[place, an] / row[place, [a, an]].sum()).item())
+    return shares
 
-
-def scores_now(model):
-    """Exact match, pairs of pronouns of which both are right, and `a` and `an`, the mean of their shares."""
-    _, valid_side, tokenizer, articles = corpus()
-    decode = partial(greedy_decode, max_len=30)
-    written = translate_batch(model, tokenizer, [pair.german for pair in valid_side], 150, decode)
-    exact = np.mean([text == pair.english for text, pair in zip(written, valid_side, strict=True)])
-    told = [sentence for pair in pronoun_pairs(100) for sentence in pair]
-    right = [row[-1][0] == row[-1][1] for row in choices(model, tokenizer, told, ("it", "him", "her"))]
-    found = [pair for row in choices(model, tokenizer, articles, ("a", "an")) for pair in row]
-    shares = [np.mean([chosen == word for wanted, chosen in found if wanted == word]) for word in ("a", "an")]
-    both = np.mean([one and other for one, other in zip(right[::2], right[1::2], strict=True)])
-    return {"exact match": exact, "pronouns": both, "a or an": np.mean(shares)}
-
-
-def looked_and_used(row, seed):
-    """How often these heads look where one would expect, and what is left when they are changed.
-
-    A row is a tuple of heads, or (n, True or False): the n heads that are aligned best, or least.
-    """
-    aligned, on_next = looking(seed)
-    if row and isinstance(row[0], int):
-        n, best_first = row
-        row = sorted(HEADS, key=lambda place: float(aligned[place]), reverse=best_first)[:n]
-    untrained, untrained_next = looking(seed, trained=False)
-    of_all = {"on its word": aligned, "untrained": untrained}
-    of_all |= {"on the next": on_next, "on the next, untrained": untrained_next}
-    chosen, model = tuple(zip(*(row or HEADS), strict=True)), trained_translator(seed)
-    scores = {name: rate[chosen].mean().item() for name, rate in of_all.items()}
-    for name, change in (("off", off), ("uniform", uniform)):
-        with changed_heads(model, row, change):
-            scores |= {f"{what}, {name}": float(score) for what, score in scores_now(model).items()}
-    return scores
-
-
-ONE_HEAD = {f"layer {layer + 1}, head {head + 1}": ((layer, head),) for layer, head in HEADS}
-SEVERAL = {f"{n} aligned best": (n, True) for n in (2, 4, 8)} | {
-    f"{n} aligned least": (n, False) for n in (2, 4, 8)
-}
 
 BOARDS = {
     "bleu": Board(WAYS, score_and_range),
     "bleu_apart": Board(OUTPUTS, compared),
-    "heads_off": Board({"no head": (), **ONE_HEAD, **SEVERAL, "all heads": HEADS}, looked_and_used),
 }

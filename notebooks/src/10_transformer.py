@@ -394,8 +394,9 @@ assert sum(held.values()) == count(base), "part by part as in one"
 #
 # ## The second witness: PyTorch
 #
-# `torch.nn.Transformer` has the sizes of the base model as its default, too. It takes and gives vectors, so
-# count your two towers against it. Will it be the same number? If not, which part could be too many?
+# `torch.nn.Transformer` has the sizes of the base model as its default, too. It takes and gives vectors
+# (without `batch_first=True` words first), so count your two towers against it. Will it be the same number,
+# and if not, which part is too many?
 
 # %%
 with torch.device("meta"):
@@ -405,9 +406,9 @@ print(f"yours {towers:,}, PyTorch's {count(torch_base):,}, difference {count(tor
 print("ends of its towers:", torch_base.encoder.norm, torch_base.decoder.norm)
 
 # %% [markdown]
-# They are two norms, the ones of the opening question. PyTorch puts one more at the end of each tower,
-# although its layers already end in one, and the paper has none there. Set these two aside: would the rest,
-# with the same weights, give the same numbers?
+# They are the two norms of the opening question. PyTorch puts one more at the end of each tower, although
+# its layers already end in one, and the paper has none there. Would the rest, with the same weights, give
+# the same numbers?
 #
 # ## Stage 28 - The same model out of PyTorch's parts
 #

@@ -198,7 +198,8 @@ for pair, text in wrong[:3]:
     print(f"\ngerman  {pair.german}\nright   {pair.english}\nmodel   {text}")
 
 # %% [markdown]
-# Read the wrong ones as somebody who has no German. Do all of them sound wrong? A decoder is also a model of English, so a fluent translation is no proof of a right one.
+# Read the wrong ones as somebody who has no German. Do all of them sound wrong? A decoder is also a model
+# of English, so a fluent translation is no proof of a right one.
 #
 # Real sentences have many good translations, and there an exact match says little. **How is a translation
 # scored? By BLEU, the share of its runs of one to four words that stand in a reference, with a penalty for

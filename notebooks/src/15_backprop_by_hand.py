@@ -45,7 +45,7 @@ from lessons.boards import backprop_by_hand as judges
 from lessons.exercises import backprop_by_hand as check
 
 # %%
-plots.show(plots.block_diagram(built=plots.PARTS, title="15: all of it by hand, with one layer each"))
+plots.show(plots.block_diagram(built=plots.PARTS, title="15: all by hand, one layer each"))
 
 # %% [markdown]
 # Every part exists already, and today each gets one more method, the way back.

@@ -114,7 +114,7 @@ plots.show(plots.board(scoreboard.recorded("lengths"), title="Trained on sentenc
 # **Is it better to add positions or to concatenate them, at equal width? On places that were trained, 64
 # columns added and 16 beside the word are equally good. What reaches farther is fewer columns, and to keep
 # them free of the word spares the old places: eight of them get the first new place right in sentences of
-# 17 words, while in sentences of 24 they miss a part of the old places and of the new.** 
+# 17 words, while in sentences of 24 they miss a part of the old places and of the new.**
 #
 # ## What this does not say
 #

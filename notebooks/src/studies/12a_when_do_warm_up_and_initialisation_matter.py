@@ -29,8 +29,8 @@ from lessons.boards import training_that_generalises as boards
 # gets .12.
 
 # %%
-# alt: Board of four rows and four rates. Post-norm without warm-up scores near .12 from rate 0.008 on, with 20
-#   steps at 0.032. Pre-norm without warm-up falls at 0.032 alone, and with 20 steps nowhere.
+# alt: Board of four rows and four rates. Post-norm without warm-up scores near .12 from rate 0.008 on, with
+#   20 steps at 0.032. Pre-norm without warm-up falls at 0.032 alone, and with 20 steps nowhere.
 warm = scoreboard.recorded("warmup")
 plots.show(plots.board(warm, title="Six layers on reverse, by the rate after the warm-up"))
 

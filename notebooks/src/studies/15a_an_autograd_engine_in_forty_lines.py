@@ -407,8 +407,8 @@ print("overwritten, and yet right:", *right["overwritten"])
 #
 # ## Why anyone still writes a `backward` by hand
 #
-# Every elementary result stays in memory until the way back has passed. Count the nodes, and the numbers that
-# they keep, for one layer norm and one softmax, and look up what PyTorch writes on its tape.
+# In your engine every elementary result stays in memory until the way back has passed. Count the nodes, and
+# the numbers that they keep, for one layer norm and one softmax, and look up what PyTorch writes on its tape.
 
 # %%
 x, one, zero = np.random.default_rng(0).normal(size=(2, 3, 4)), np.ones(4), np.zeros(4)  # x: (B, S, D)
