@@ -656,12 +656,32 @@ check.consensus(consensus)
 #
 # </details>
 #
+# ## Project of Part IV: fewer calls for the same answer
+#
+# The cache makes each call of the model cheap. Could there be fewer calls? Let something quick guess the next
+# four words, such as a table of word pairs that you have counted in translations of this model. The model can
+# check all four in one call, as a decoder does in training (11). Keep the guesses that greedy decoding would
+# have chosen too, add the word that it says next, and guess again. This is **speculative decoding**.
+#
+# <details><summary>How to judge it</summary>
+#
+# | | is there | is well done |
+# |---|---|---|
+# | equality | the ids of `greedy_decode` on the sentences of this page | and on hundreds of drawn rows, by a test that fails when one wrong guess is kept |
+# | calls | how often the model is called for each sentence | beside a table that guesses at random, and by how many guesses are right |
+# | time | a ratio, the median of several runs | with the cache, and a reason where fewer calls take no less time |
+# | report | sentences on which it does not pay | what they have in common, and what would refute that |
+#
+# </details>
+#
 # ## References
 #
 # - A. Vaswani and others, *Attention Is All You Need*, 2017, section 6.1: a beam of 4 and a penalty of 0.6.
 # - Y. Wu and others, *Google's Neural Machine Translation System*, 2016, section 7: the length penalty.
 # - A. Holtzman and others, *The Curious Case of Neural Text Degeneration*, 2020: nucleus sampling.
 # - F. Stahlberg and B. Byrne, *On NMT Search Errors and Model Errors: Cat Got Your Tongue?*, 2019.
+# - Y. Leviathan, M. Kalman and Y. Matias, *Fast Inference from Transformers via Speculative Decoding*, 2023:
+#   the project.
 #
 # ## What is still a placeholder
 #
