@@ -36,9 +36,10 @@ def counts(hypothesis, reference):
 def bleu(numbers):
     """BLEU, 0 to 1, of `counts` or of sums of them, `(..., 10)`; 0 where no run of some length matches."""
     numbers = np.asarray(numbers, dtype=float)
-    right, all_runs = numbers[..., 2::2], numbers[..., 3::2]
+    right, every = numbers[..., 2::2], numbers[..., 3::2]
     with np.errstate(divide="ignore", invalid="ignore"):
-        precision = np.exp(np.nan_to_num(np.log(right / all_runs), nan=-np.inf).mean(axis=-1))
+        shares = np.where(right > 0, right / every, 0)
+        precision = np.exp(np.log(shares).mean(axis=-1))
         brevity = np.exp(np.minimum(0, 1 - numbers[..., 1] / numbers[..., 0]))
     return np.nan_to_num(precision * brevity)
 

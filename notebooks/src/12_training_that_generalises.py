@@ -15,8 +15,8 @@
 # overfitting that softmax is blamed for?**
 #
 # - **You need**: the training loop of [11](11_training_that_is_not_fooled.ipynb), and cross-entropy.
-# - **It runs** in {{time}} on a laptop with two cores. In class, leave bias correction, weight decay and
-#   exercise 4 for home.
+# - **It runs** in {{time}} on a laptop with two cores. In class, leave *Bias correction*, *Weight decay*
+#   and exercises 2 and 4 for home.
 
 # %% tags=["setup"]
 # SETUP
@@ -37,15 +37,13 @@ from lessons.exercises import training_that_generalises as check
 plots.show(plots.block_diagram(built=plots.PARTS, title="12: everything is built, now train it"))
 
 # %% [markdown]
-# No box is outlined, because today changes only how the parameters move.
-#
 # **From two lessons back.** In 10 the output layer and the embeddings share one table. Word 5 occurs
 # nowhere in a batch, neither in a source nor in a target, so does its row get a gradient?
 #
 # <details><summary>Answer</summary>
 #
 # It does. As a row of the output layer it gives word 5 a score at every place, and the softmax turns each
-# score into a share above 0. The loss pushes every share but that of the label down.
+# score into a share above 0.
 #
 # </details>
 #
@@ -92,6 +90,8 @@ start = torch.tensor([1.0, 1.0], dtype=torch.float64)
 print([round(moved, 4) for moved in (start - adam_v1(start, valley, 1)).tolist()])
 
 # %% [markdown]
+# ### Bias correction
+#
 # Both move alike, although one gradient is a hundred times the other. But they move by 0.0707 instead of
 # 0.1, because the averages began at 0 and have not caught up: `m` is 0.1 of the gradient, and the root of
 # `v` is `sqrt(0.02)`, or 0.1414, of it. After `t` steps the gradients in `m` together have the weight `1 -
@@ -124,9 +124,9 @@ assert torch.allclose(ours, theirs), "version 2 should equal torch.optim.Adam"
 #
 # ## Stage 33 - Warm-up: begin small
 #
-# The first step is now the learning rate itself, for every parameter whose gradient is not 0, so the whole
-# model takes a full step on the word of a single batch. In the paper the rate rises in a straight line for
-# 4,000 steps, the **warm-up**, and then falls with one over the root of the step.
+# The first step of `torch.optim.Adam` is the learning rate itself, for every parameter whose gradient is
+# not 0, so the whole model takes a full step on the word of a single batch. In the paper the rate rises in
+# a straight line for 4,000 steps, the **warm-up**, and then falls with one over the root of the step.
 
 
 # %%
@@ -141,7 +141,7 @@ for step in [1, 1000, 4000, 16_000]:
 
 # %% [markdown]
 # Does that matter? Take the six post-norm layers of 08 on *reverse*, for 100 steps, and let them walk in
-# three ways. SGD gets some help, the same warm-up and a running average of its gradients that is called
+# three ways. SGD gets some help, the same warm-up and a running sum of its gradients that is called
 # momentum. Adam walks once at the full rate of 0.008 from the first step on, and once after 20 steps of
 # warm-up. Sketch the three curves first.
 
@@ -159,7 +159,7 @@ assert losses["Adam, warm-up"][1][-1] < 0.5 < 2 < losses["Adam, full rate"][1][-
 # %% [markdown]
 # With the warm-up the loss falls to 0, after some jumps. At the full rate it shoots up at once and then
 # stays near `log 8` = 2.08, the loss of a model that gives all eight symbols the same share. SGD comes down
-# too, and at this rate 100 steps are not enough for it.
+# too, more slowly.
 #
 # *Going deeper: [When do warm-up and initialisation
 # matter?](studies/12a_when_do_warm_up_and_initialisation_matter.ipynb)* At high rates, which begin earlier
@@ -224,11 +224,11 @@ for name, labels in [("training", old_labels), ("new", new_labels)]:
 # for a share of 1, the softmax never gives it, and so there is always something left to gain.
 # **Cross-entropy keeps rewarding larger logits, even when every answer is right.**
 #
-# Does that make the gap? Exchange the two one by one. **Sigmoids** give every symbol a share of its own,
-# from 0 to 1, without taking from another. The **squared error** wants the output of the label to be 1 and
-# the others 0, and with no function in front of it, it can have that. (Cross-entropy, of either kind, is
-# also called log loss.) All four train for 1200 steps, until their 200 sentences are known by heart. If the
-# softmax makes the gap, it should close without one: what do you bet?
+# Does that make the gap? Exchange the softmax and the loss, one by one. **Sigmoids** give every symbol a
+# share of its own, from 0 to 1, without taking from another. The **squared error** wants the output of the
+# label to be 1 and the others 0, and with no function in front of it, it can have that. (Cross-entropy, of
+# either kind, is also called log loss.) All four train for 1200 steps, until their 200 sentences are known
+# by heart. If the softmax makes the gap, it should close without one: what do you bet?
 
 # %%
 # alt: Board of four rows, softmax and sigmoids with log loss, softmax and no softmax with squared error.
@@ -241,9 +241,9 @@ plots.show(plots.board(rows, means=True, scale="share, or error", title="Is it t
 
 # %% [markdown]
 # **The softmax does not cause the gap: with sigmoids, or with no function at all, it is nearly as wide**
-# once the sentences are known by heart. The confidence is another matter. Behind a softmax, with either
-# loss, and behind sigmoids with their log loss, the model is far too sure, and where nothing stands in
-# between it is least so.
+# once the sentences are known by heart. (Without a function that takes longer: at 400 steps its gap is
+# .06.) The confidence is another matter. Behind a softmax, with either loss, and behind sigmoids with their
+# log loss, the model is far too sure, and where nothing stands in between it is least so.
 #
 # Is it then too few sentences? Take 2,000 that are as noisy, with the same 400 steps, in which each is read
 # 13 times instead of 128. Then take 4,000 steps, so that each is read 128 times again. Which gaps?
@@ -254,8 +254,9 @@ for row in ("nothing", "2000 sentences", "2000 sentences, 4000 steps", "200 sent
     print(f"{row:28} gap {sum(board[row]['gap']) / 3:.2f}")
 
 # %% [markdown]
-# It is gone, and then it is back. So the number of sentences does not make it either. Each was read until its
-# wrong labels were known by heart, and where no label is wrong, 200 read as often leave no gap.
+# It is gone, and then it is back. So from 200 on it is not the number of sentences either. Each was read
+# until its wrong labels were known by heart, and where no label is wrong, 200 read as often leave no gap.
+#
 #
 # ## Stage 35 - Label smoothing, dropout and weight decay
 #
@@ -395,7 +396,7 @@ for kind in [torch.optim.Adam, torch.optim.AdamW]:
 # %% [markdown]
 # With Adam all three end in the same place: decay 1 makes the gradient 11, and Adam divides by its length.
 # **AdamW** keeps the decay out of the averages and multiplies `w` by `1 - lr · decay` beside the step,
-# which gives 10 · 0.99 - 0.1 = 9.8 for the second. The paper uses no weight decay.
+# which gives 10 · 0.99 - 0.1 = 9.8 for the second.
 #
 # ### All of them on the 200 sentences
 #
@@ -414,8 +415,8 @@ panels = {name: boards.right_and_sure(boards.train_noisy("reverse", 0, **setting
 plots.show(pictures.reliability(panels))
 
 # %% [markdown]
-# All three come close, and all three are still a little too sure where they are surest. Now with three
-# seeds, beside what more sentences do. Which has the narrowest gap?
+# All three come close, still a little too sure where they are surest. Now with three
+# seeds, beside more sentences. Which has the narrowest gap?
 
 # %%
 # alt: Board of four rows. Label smoothing leaves a gap of .28, dropout of .13, weight decay of .17 and 2000
@@ -425,17 +426,15 @@ plots.show(plots.board(rows, means=True, scale="share, or error", title="Remedie
 
 # %% [markdown]
 # All three bring the calibration error from .23 down to .07 or less. **What label smoothing does here is to
-# set the confidence, while dropout and weight decay narrow the gap as well.** Each has strengths at which
-# it does nothing or harm. Weight decay 0.01, PyTorch's default, changes nothing that shows, and 5 leaves a
-# model that is right in .76 and says .41. Where there is nothing to cure, on 10,000 sentences without
-# noise, smoothing 0.1 only spoils the confidence: the calibration error rises from .001 to .09.
+# set the confidence, while dropout and weight decay narrow the gap as well.** Weight decay 0.01, PyTorch's
+# default, changes nothing that shows, and 5 leaves a model that is right in .76 and says .41.
 #
 # *Going deeper: [How sure may it be?](studies/12b_how_sure_may_it_be.ipynb)* As sure as it is right, and
 # the strength that makes it so depends on the task.
 #
 # **A Transformer avoids the overfitting that softmax is blamed for when it does not learn its sentences by
-# heart: enough of them for its steps close the gap, dropout and weight decay narrow it, and label smoothing
-# sets the confidence.** That holds for these small tasks.
+# heart: those that are read a few times leave no gap, dropout and weight decay narrow it, and label
+# smoothing sets the confidence.** This holds for small tasks.
 #
 # ## Recap
 #
@@ -443,8 +442,8 @@ plots.show(plots.board(rows, means=True, scale="share, or error", title="Remedie
 #    smaller.
 # 2. A softmax never reaches the 1 that a label asks for, so cross-entropy keeps rewarding larger logits.
 # 3. The softmax does not cause the gap: without it, wrong labels known by heart leave nearly the same one.
-# 4. Enough sentences for the steps close the gap, dropout and weight decay narrow it, label smoothing sets
-#    the confidence.
+# 4. Sentences that are read a few times leave no gap, dropout and weight decay narrow it, label smoothing
+#    sets the confidence.
 #
 # ## Exercises
 #
@@ -482,7 +481,8 @@ check.calibration(calibration)
 # %% [markdown]
 # **3. Debug.** This step of training runs, and trains badly. It should drop out, ignore gradients that
 # somebody has left behind, and **clip** its own: a gradient longer than 1 is shortened to length 1. With
-# SGD and a rate of 1, then, no step can be longer than 1, and below one is. Fix it, and return the loss.
+# SGD and a rate of 1, then, no step can be longer than 1, and the one below is 5 long. Fix it, and return
+# the loss.
 
 
 # %%
@@ -519,7 +519,8 @@ check.training_step(training_step)
 # %% [markdown]
 # **4. Stretch.** On the 200 noisy sentences, be right in .8 of the new labels or more, with a gap of at
 # most .05 and a calibration error of at most .08, which no remedy above is. Combine `smoothing`, `dropout`,
-# `weight_decay`, `stop_early=True`, `temperature=True`, `lr`, `width` and up to 1200 `steps`.
+# `weight_decay`, `stop_early=True` (keep the best model on 100 other sentences), `temperature=True` (divide
+# the logits by a number chosen on these), `lr`, `width` and up to 1200 `steps`.
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -531,9 +532,8 @@ check.all_three(settings)
 # %% [markdown]
 # <details><summary>What a good answer contains</summary>
 #
-# Three seeds, and a reason for each part, since they do not all do the
-# same. Settings that were chosen on the sentences of the check are reported on others,
-# `boards.sentences("reverse", 1000, 0.2, seed=-2, held_out=True)`.
+# Three seeds, and a reason for each part. Settings that were chosen on the sentences of the check are
+# reported on others, `boards.sentences("reverse", 1000, 0.2, seed=-2, held_out=True)`.
 #
 # </details>
 #
@@ -545,12 +545,9 @@ check.all_three(settings)
 # - A. Zhang and others, [*Dive into Deep Learning*](https://d2l.ai): dropout, weight decay and Adam, in code.
 # - I. Loshchilov and F. Hutter, [*Decoupled Weight Decay
 #   Regularization*](https://arxiv.org/abs/1711.05101), 2017.
-# - PyTorch's documentation of
-#   [AdamW](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html) and
-#   [CrossEntropyLoss](https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html).
 #
 # ## What is still a placeholder
 #
-# Nothing. What the model lacks is a language.
+# Nothing but a language.
 #
 # {{next}}

@@ -221,6 +221,9 @@ assert exact >= 0.95 or DATASET != "grammar", f"only {exact:.1%}"
 # A BLEU this high means an easy test and no perfect translator, because the grammar has one way to say each
 # thing.
 #
+# *Going deeper: [What does a BLEU score say?](studies/13b_what_does_a_bleu_score_say.ipynb)* How much a text
+# resembles a reference: one and the same output gets anything from 31 to 67, as one counts.
+#
 # ## It, him or her?
 #
 # English must say whether *ihn* is a man or a ball. `pronoun_pairs` writes sentences in twos that differ in
@@ -303,8 +306,10 @@ if told:
 
 # %% [markdown]
 # So a right answer does not show how it was found, and a pair that differs in one word catches only who
-# looks at nothing. Whether the translation changes when one of these heads is switched off is a question
-# for a study to come.
+# looks at nothing.
+#
+# *Going deeper: [Looking is not using](studies/13c_looking_is_not_using.ipynb)* Of ten heads that look at
+# the word that decides between *a* and *an*, five are needed, and the other five can be switched off.
 #
 # ## On real sentences
 #

@@ -549,8 +549,8 @@ assert fast.beam_search(model, src) == beam_search(model, src)
 # save?](studies/14a_what_the_cache_costs_and_saves.ipynb)* It saves nearly all multiplications of a long
 # answer, and pays with memory that grows by each word.
 #
-# *Going deeper: [What made it fast?](studies/14c_what_made_it_fast.ipynb)* In training, dropout from fewer
-# random bits and attention one head at a time, where sentences are long; in translating, the cache.
+# *Going deeper: [What made it fast?](studies/14c_what_made_it_fast.ipynb)* Several small things, each
+# measured beside what chance does.
 #
 # ## Recap
 #
@@ -667,9 +667,9 @@ check.consensus(consensus)
 #
 # | | is there | is well done |
 # |---|---|---|
-# | equality | the ids of `greedy_decode` on the sentences of this page | and on hundreds of drawn rows, by a test that fails when one wrong guess is kept |
-# | calls | how often the model is called for each sentence | beside a table that guesses at random, and by how many guesses are right |
-# | time | a ratio, the median of several runs | with the cache, and a reason where fewer calls take no less time |
+# | equality | the ids of `greedy_decode` here | a test that fails when a wrong guess is kept |
+# | calls | how often the model is called for a sentence | beside a table that guesses at random |
+# | time | a ratio, the median of several runs | with the cache, and a reason where it takes no less |
 # | report | sentences on which it does not pay | what they have in common, and what would refute that |
 #
 # </details>

@@ -45,7 +45,7 @@ from lessons.boards import backprop_by_hand as judges
 from lessons.exercises import backprop_by_hand as check
 
 # %%
-plots.show(plots.block_diagram(built=plots.PARTS, title="15: all by hand, one layer each"))
+plots.show(plots.block_diagram(built=plots.PARTS, title="15: all by hand (one layer each, not six)"))
 
 # %% [markdown]
 # Every part exists already, and today each gets one more method, the way back.
@@ -76,12 +76,12 @@ plots.show(pictures.there_and_back(nodes, edges))
 # Solid arrows lead there and dashed ones back, each with the factor that the gradient takes on its way. Even
 # `x` gets a gradient, for the part *before* this one.
 #
-# **Autograd records each operation of the forward pass in a graph, the tape, and walks it backwards in
-# topological order, turning the gradient of an output into those of its inputs.** That one step is called a
-# **vector-Jacobian product**. In this lesson you are the tape: each `forward` keeps what its `backward` will
-# need. *Going deeper: [Where does autograd get the gradient of a layer that it has never
-# seen?](studies/15a_an_autograd_engine_in_forty_lines.ipynb)* From the operations inside: forty lines and
-# eight operations are enough for this model.
+# **Autograd records each operation of the forward pass in a graph, the tape, and walks it backwards, each
+# result after all that used it, turning the gradient of an output into those of its inputs.** That one step
+# is called a **vector-Jacobian product**. In this lesson you are the tape: each `forward` keeps what its
+# `backward` will need. *Going deeper: [Where does autograd get the gradient of a layer that it has never
+# seen?](studies/15a_an_autograd_engine_in_forty_lines.ipynb)* From the operations inside: an engine of
+# forty lines is enough for this model.
 #
 # Are the numbers right? Ask the loss itself: move one number up a little, then down as much, and divide the
 # change of the loss by the distance. These **central differences** cost two forward passes for each number,
@@ -627,8 +627,8 @@ small = Transformer(np.random.default_rng(0), 6, d_model=8, n_heads=2, d_ff=12)
 assert judges.whole_model_agrees(small, batch, sinusoids(16, 8), loss_and_gradients, slopes=slopes)
 
 # %% [markdown]
-# All 1,512 of them agree three ways, so the first half of the question is answered. The optimiser is the Adam
-# of 12, and as there its `step` shrinks the matrices a little, by weight decay.
+# All 1,512 of them agree three ways, so the first half of the question is answered. The optimiser is the
+# Adam of 12, with the decay beside the step as in AdamW, here for the matrices only.
 
 
 # %% tags=["part"]
@@ -699,12 +699,12 @@ assert max(key[np.float64, 1e-9], key[np.float32, 1e-6]) < 1e-4, "eps far above 
 assert min(key[np.float64, 1e-20], key[np.float32, 1e-9]) > 1e-4, "and otherwise it moves"
 
 # %% [markdown]
-# The gradient is never quite 0, because rounding leaves a rest. Adam divides the rest by its own size, so the
-# key bias wanders, in the second row as far as the query bias with its true gradient. Only an `eps` far above
-# the rest holds it. So `eps` does more than avoid a division by 0: it says how large a gradient must be to
-# count. The translator was trained with 1e-9 and, in its matrix products, with the even fewer digits of
-# bfloat16, which is a likely reason for its key biases. It is hardly the whole one: here, in float32, the key
-# moves less than the query. They do no harm, since the softmax does not notice.
+# The gradient is never quite 0, because rounding leaves a rest. Adam divides the rest by its own size, so
+# the key bias wanders, in the second row as far as the query bias with its true gradient. Only an `eps` far
+# above the rest holds it. So `eps` does more than avoid a division by 0: it says how large a gradient must
+# be to count. The translator was trained with 1e-9 and, in its matrix products, with the even fewer digits
+# of bfloat16, which is a likely reason for its key biases. No row here has bfloat16, so that stays a guess.
+# They do no harm, since the softmax does not notice.
 #
 # ### The task: 1 0 1 0
 #

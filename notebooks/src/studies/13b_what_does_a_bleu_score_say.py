@@ -1,16 +1,16 @@
 # %% [raw] tags=["card"]
-# questions: What does a BLEU score say? Why do tutorials on the same sentences report 0.6, 26 and 41?
+# questions: What does a BLEU score say? Why do tutorials report 0.6 or 26 on the same captions?
 
 # %% [markdown]
 # # 13b - What does a BLEU score say?
 #
 # {{badge}} · a study to {{lesson}} · {{time}} on a laptop with two cores
 #
-# Somebody trains the translator of a tutorial on Multi30k, expects a BLEU of about 35, and gets "near 0.6".
-# A repository that many have copied reports 26.4 on the same captions, another one 41, and the translator
-# of this series 38.5. How much of that is translation, and how much is counting? Place a bet: take one
-# output of one model, leave every word of it as it is, and score it in nine ways that are in use. How far
-# apart will the lowest and the highest be?
+# Somebody trains the translator of a tutorial on Multi30k, expects a BLEU of about 35, and gets "near
+# 0.6". A repository that many have copied reports 26.4 on the same captions, another one 41, and the
+# translator of this series 38.5. How much of that is translation, and how much is counting? Place a bet:
+# take one output of one model, leave every word of it as it is, and score it in seven ways that are in
+# use. How far apart will the lowest and the highest be?
 
 # %% tags=["setup"]
 # SETUP
@@ -38,9 +38,9 @@ from lessons.scoreboard import recorded
 # ## BLEU by hand
 #
 # BLEU counts the runs of one, two, three and four words of a translation, and asks how many of them stand
-# in the reference, which is a translation by a human. A run counts no more often than the reference has it,
-# or a translator that writes nothing but *a* would be perfect. This is called **clipping**, and `&` between
-# two counters does it.
+# in the reference, which is a translation by a human. A run counts no more often than the reference has
+# it, or a translator that writes nothing but *a* would be perfect. This is called **clipping**, and `&`
+# between two counters does it.
 
 
 # %%
@@ -62,10 +62,10 @@ print(counts("a a a a a a a a a a a".split(), reference))
 # %% [markdown]
 # Eleven words on either side, and of the eleven *a* one is right, since the reference has one small *a*.
 #
-# The four shares are multiplied, and the fourth root is taken (a geometric mean). Very short outputs would
-# score well with that, so a text shorter than its reference is made to pay: the **brevity penalty** is
-# $e^{1 - r/c}$ for $c$ words against the $r$ words of the reference. For a whole test the counts of all
-# sentences are added up first, and only then divided.
+# The four shares are multiplied, and the fourth root is taken (a geometric mean). Very short outputs
+# would score well with that. So a text of $c$ words that is shorter than its reference of $r$ words is
+# multiplied by $e^{1 - r/c}$, the **brevity penalty**. For a whole test the counts of all sentences are
+# added up first, and only then divided.
 
 
 # %%
@@ -90,16 +90,16 @@ for hypothesis in ("A woman throws a ball and her dog catches him .",
     print(f"{bleu(counts(hypothesis.split(), reference)):5.1f}  {hypothesis}")
 
 # %% [markdown]
-# The wrong one wins. BLEU counts how many runs of words break, and *him* near the end breaks fewer of them
-# than *hound* in the middle. A correct sentence in other words shares no run of four, and gets nothing at
-# all. So BLEU says how much a text *resembles* one reference. About a single sentence it says next to
-# nothing, and over a thousand one hopes that such accidents even out.
+# The wrong one wins. BLEU counts how many runs of words break, and *him* near the end breaks fewer of
+# them than *hound* in the middle. A correct sentence in other words shares no run of four, and gets
+# nothing at all. So BLEU says how much a text *resembles* one reference. About a single sentence it says
+# next to nothing, and over a thousand one hopes that such accidents even out.
 #
 # ## What is a word?
 #
-# The runs consist of words, and somebody has to say what a word is. sacreBLEU, which exists so that this is
-# settled, cuts as the campaign of 2005 did ("13a"): marks stand alone, but points and commas stay inside
-# numbers, and a hyphen is cut off behind a digit.
+# The runs consist of words, and somebody has to say what a word is. The library sacreBLEU exists so that
+# this is settled. It cuts in a way called "13a", in which marks stand alone, points and commas stay
+# inside numbers, and a hyphen is cut off behind a digit.
 
 
 # %%
@@ -113,8 +113,9 @@ def cut(text):
 print(cut('The well-known dog paid 1,000.50 for it, "wow".'))
 
 # %% [markdown]
-# That is all of BLEU. Is it sacreBLEU's? The translator of captions shall read two hundred sentences of the
-# grammar of 13, a world that it has never seen.
+# That is all of BLEU, and it should be sacreBLEU's. Let the translator of 00, which knows captions only,
+# read two hundred sentences of the grammar of 13, and score what it makes of them by hand and by the
+# library.
 
 # %% tags=["nbval-ignore-output"]
 # not compared: sentences that a large model writes, and the version of sacreBLEU
@@ -134,7 +135,7 @@ print("the same to nine decimals")
 # %% [markdown]
 # The same number, and a low one, since a model of captions is lost outside of captions.
 #
-# ## One output, nine scores
+# ## One model, nine scores
 #
 # Now the test set that everybody uses, Multi30k's `test_2016_flickr`, with 1,000 captions. Its sentences
 # may not be passed on, so only scores come with the series (`python -m lessons.boards bleu` measures them
@@ -162,19 +163,21 @@ show(pictures.score_ranges(rows, beside=beside, names=names, scale="BLEU", title
 #
 # - *Lower-cased*, and *tokenised* by another tool, move the score by a quarter of a point. *Cut at spaces
 #   only* glues every full stop to its word, and takes two points.
-# - *Rare words unknown*: all but the 1,000 most frequent words become `<unk>`, on both sides, and two wrong
-#   words now agree. Scoring against references that went through the model's own vocabulary does this.
+# - *Rare words unknown*: all but the 1,000 most frequent words become `<unk>`, on both sides, and two
+#   wrong words now agree. Scoring against references that went through the model's vocabulary does this;
+#   here it is made small on purpose, so that it shows.
 # - *Mean of sentences*: a sentence without a common run of four gets 0 by itself, however good it is.
-# - *Letters*: here is the 0.6. The reader of the tutorial handed strings to a function that takes lists of
-#   words. A string is a list too, of letters, and the result came on a scale from 0 to 1.
-# - *Teacher-forced* is another output: at each place the likeliest word, with the *reference* before it. It
-#   scores no lower than a translation, and it is none. In *letters of words* the first word is compared with
-#   the first, letter by letter, and so on. The repository with the 26.4 computes its number so, as its code
-#   says, for a model far worse than this one.
+# - *Letters*: here is the 0.6, with this output 0.67. The reader of the tutorial handed strings to a
+#   function that takes lists of words. A string is a list too, of letters, and the result came on a scale
+#   from 0 to 1.
+# - *Teacher-forced* is another output: at each place the likeliest word, with the *reference* before it.
+#   It scores no lower than a translation, and it is none. In *letters of words* the first word is
+#   compared with the first, letter by letter, and so on. The repository with the 26.4 computes its number
+#   so, as its code says, for a model far worse than this one.
 #
-# The hollow marks tell which scales mean anything. Beside the wrong reference a sound score falls to a
-# twelfth of itself, since captions share words like *a man in a*. By letters a wrong sentence still gets half
-# of the score of the right one. Try it on two sentences of your own that have nothing to do with each other.
+# The hollow marks tell what a score is worth. Beside another sentence's reference every other way of
+# counting falls to one point or less, while by letters a translation of something else still gets 13. Try
+# it on two sentences of your own that have nothing to do with each other.
 
 # %%
 one, other = "A man sleeps in the park.", "A woman eats an apple in the garden."  # yours
@@ -183,9 +186,10 @@ print(f"by letters {bleu(counts(one, other)):.1f}, by words {bleu(counts(cut(one
 # %% [markdown]
 # ## How sure is a score?
 #
-# The thousand captions are a sample, and another thousand would give another score. Nobody has them, but one
-# can draw a thousand from the thousand, with replacement, and score these, again and again. The middle 95 % of
-# such scores are the **bootstrap** interval, the bars above. On the two hundred sentences of this page:
+# The thousand captions are a sample, and another thousand would give another score. Nobody has them, but
+# one can draw a thousand from the thousand, with replacement, and score these, again and again. The
+# middle 95 % of such scores are the **bootstrap** interval, the bars above. Here it is for the two
+# hundred sentences of this page, and for fifty of them.
 
 
 # %%
@@ -200,14 +204,15 @@ low, high = percent("as sacreBLEU does", "from"), percent("as sacreBLEU does", "
 print(f"Multi30k, 1,000 sentences: {low:.1f} to {high:.1f}, {(high - low) / 2:.1f} either way")
 
 # %% [markdown]
-# So a test of 1,000 captions leaves about a point and a half either way. Does that make a gain of one point
-# worthless? Compare the greedy translation with a beam of four (14). Their two intervals overlap almost wholly.
-# But a draw that is easy for one is easy for the other, so draw the *same* sentences for both, and look at the
-# difference (a **paired** bootstrap; `python -m lessons.boards bleu_apart`). Two spoilt outputs stand below: in
-# one, men and women are exchanged, in the other all articles are missing. Which costs more?
+# So a test of 1,000 captions leaves about a point and a half either way. Does that make a gain of one
+# point worthless? Compare the greedy translation with a beam of four (14). Their two intervals overlap,
+# but a draw that is easy for one is easy for the other. So draw the *same* sentences for both, and look
+# at the difference (a **paired** bootstrap; `python -m lessons.boards bleu_apart`). Two spoilt outputs
+# stand below: in one, men and women are exchanged, in the other all articles are missing. Which costs
+# more?
 
 # %%
-print(f"{'':23}{'BLEU':>5} {'chrF':>6} {'changed':>8} {'apart from greedy':>19} {'better in':>10}")
+print(f"{'':23}{'BLEU':>5} {'chrF':>6} {'spoilt':>8} {'apart from greedy':>19} {'better in':>10}")
 for row, columns in recorded("bleu_apart").items():
     mean = {column: np.mean(found) for column, found in columns.items()}
     apart = f"{100 * mean['apart, from']:.1f} to {100 * mean['apart, to']:.1f}"
@@ -215,7 +220,16 @@ for row, columns in recorded("bleu_apart").items():
           f"{apart:>19} {mean['better in draws']:10.1%}")  # fmt: skip
 
 # %% [markdown]
-# TEXT2
+# A beam of four is better, by .2 to 1.6 points, and in more than 99 of 100 draws, although the two
+# intervals by themselves overlap. A paired test needs both outputs, though, and a published score comes
+# without its own.
+#
+# The spoilt outputs show what is counted. With men and women exchanged, nearly half of the captions are
+# wrong about who is in them, and that costs five points. Without articles every reader still understands,
+# and it costs twenty, a part of them for brevity. **chrF**, which compares runs of one to six letters and
+# asks for both directions, finds the same order and brings the two closer together.
+#
+# A third number often stands beside these.
 
 # %%
 card = json.loads((Path(helpers.__file__).parent / "translator" / "card.json").read_text(encoding="utf-8"))
@@ -226,10 +240,10 @@ print(f"captions: perplexity {math.exp(card['training']['valid_loss']):.1f} per 
 print(f"grammar:  perplexity {math.exp(nats):.0f} per subword, {math.exp(nats * longer):.0f} per word")
 
 # %% [markdown]
-# **Perplexity** is $e^{\text{loss}}$, as if the model had to choose among so many equally likely subwords. It
-# is teacher-forced, so it does not depend on how one decodes, and it judges a text by each model's own
-# subwords: the same model on the same sentences has a fourfold number per word. Two perplexities can be
-# compared only when the pieces are the same.
+# **Perplexity** is $e^{\text{loss}}$, as if the model had to choose among so many equally likely
+# subwords. It is teacher-forced, so it does not depend on how one decodes, and it judges a text by each
+# model's own subwords: the same model on the same sentences has a fourfold number per word. Two
+# perplexities can be compared only when the pieces are the same.
 #
 # ## Which scores may stand side by side?
 #
@@ -248,31 +262,37 @@ for score, name, how in sorted(ladder):
     print(f"{score:5.1f}  {name:38} {how}")
 
 # %% [markdown]
-# Only rows with the same counting can be ranked, and among those a point less than one and a half may be
-# luck unless somebody has both outputs. The 41.02 of Wu and others, often quoted beside these, is from
-# English to German. And the 28.4 of the paper belongs to another language pair and another test altogether.
+# Only rows with the same counting can be ranked, and among those a point may be luck, unless somebody has
+# both outputs. The 41.02 of Wu and others, often quoted beside these, is from English to German. And the
+# 28.4 of the paper belongs to another language pair and another test altogether.
 #
 # ## The answer
 #
-# TEXT3
+# **A BLEU score says how many runs of one to four words a text shares with a reference: how alike they
+# are, not how right it is. One and the same output gets anything from 31 to 67, as one counts. So it says
+# something only beside a score with the same signature on the same sentences, and a thousand of them
+# leave a point and a half either way.**
+#
+# **Tutorials report 0.6 or 26 on the same captions because 0.6 is counted in letters, and 26 in letters
+# of words that were guessed with the reference in sight: neither is the BLEU of a translation.**
 #
 # ## What this does not say
 #
-# One model, one test set with one reference for each sentence, captions of a dozen words. The bootstrap asks
-# what other sentences would do; another training seed moves the score as well, and is not in these bars. Whether
-# people would agree with BLEU was not asked here; for systems of today trained metrics such as COMET agree with
-# them better.
+# One model, one test set with one reference for each sentence, captions of a dozen words. The bootstrap
+# asks what other sentences would do; another training seed moves the score as well, and is not in these
+# bars. Whether people would agree with BLEU was not asked here; for systems of today trained metrics such
+# as COMET agree with them better.
 #
 # ## An open exercise
 #
-# Find the cheapest way to gain two points of BLEU without translating better, on the two hundred sentences
-# of this page or on captions of your own: change outputs, never references.
+# Find the cheapest way to gain two points of BLEU without translating better, on the two hundred
+# sentences of this page or on captions of your own. Outputs may be changed, references never.
 #
 # <details><summary>What a good answer contains</summary>
 #
-# A change stated before it is measured, such as cutting repetitions, or a length that just escapes the brevity
-# penalty. The paired interval for it. The same change scored with chrF, and ten sentences read by a person. Then
-# a sentence on what the gain tells about the metric.
+# A change stated before it is measured, such as cutting repetitions, or a length that just escapes the
+# brevity penalty. The paired interval for it. The same change scored with chrF, and ten sentences read by
+# a person. Then a sentence on what the gain tells about the metric.
 #
 # </details>
 #
@@ -286,8 +306,8 @@ for score, name, how in sorted(ladder):
 #   [W04-3250](https://aclanthology.org/W04-3250/): the bootstrap.
 # - M. Popović, *chrF: character n-gram F-score for automatic MT evaluation*, 2015,
 #   [W15-3049](https://aclanthology.org/W15-3049/).
-# - The 0.6: [pytorch/tutorials#2485](https://github.com/pytorch/tutorials/issues/2485). The 26.4: `retrain.py` of
-#   [hyunwoongko/transformer](https://github.com/hyunwoongko/transformer).
+# - The 0.6: [pytorch/tutorials#2485](https://github.com/pytorch/tutorials/issues/2485). The 26.4:
+#   `retrain.py` of [hyunwoongko/transformer](https://github.com/hyunwoongko/transformer).
 # - The ladder: [msarmi9/multi30k](https://github.com/msarmi9/multi30k);
 #   [bentrevett/pytorch-seq2seq](https://github.com/bentrevett/pytorch-seq2seq), tutorial 6;
 #   [ALZ-111/paper-to-pytorch](https://github.com/ALZ-111/paper-to-pytorch); OPUS-MT and NLLB as in the

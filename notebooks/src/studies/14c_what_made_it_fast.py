@@ -85,11 +85,11 @@ plots.show(pictures.race(titles, scale="times as fast as torch.nn.Transformer"))
 # %% [markdown]
 # A dot is the median over the rounds, and its bar the middle half of them. On this processor the row *what
 # `train` chooses* is the same program as *attention head by head*, so the last line of the table above is
-# what chance does in such a run. At 16 x 128, dropout and attention head by head stand out from it; at 64 x
-# 32 no single step does, and only all of them together. Dropout makes do with 16 random bits for each
-# number, and MarianMT points the same way: with less dropout it is faster. The idea of one head after the
-# other is that its table of weights stays in the processor's cache, and tables grow with the square of the
-# length.
+# an example of what chance does in such a run. At 16 x 128 dropout stands out from it clearly, and
+# attention head by head a little; at 64 x 32 no single step does, and only all of them together. Dropout
+# makes do with 16 random bits for each number, and MarianMT points the same way: with less dropout it is
+# faster. The idea of one head after the other is that its table of weights stays in the processor's cache,
+# and tables grow with the square of the length.
 #
 # ## What does not pay
 #
@@ -105,16 +105,18 @@ print(f"share of that in training: {record['share of peak']['share']:.2f}")
 
 # %% [markdown]
 # PyTorch's `scaled_dot_product_attention` is level with one head after the other for short sentences and
-# slower for long ones. A second core gives a gain as large as a step of the ladder, and far from a factor
+# slower for long ones. A second thread gives a gain as large as a step of the ladder, and far from a factor
 # of two. Linear layers by another library, oneDNN, gain too little here: `helpers.fast` measures that when
 # it starts, and asks for 1.2. Numbers of 16 bits in *bfloat16* would be a loss on a processor that has no
 # instructions for them, as the last lines show. Training runs at .70 of the speed of a bare matrix product,
-# so rewriting could still gain up to 1.4 times, as much as the whole ladder.
+# so rewriting could still gain up to 1.4 times, as much as the whole ladder. So of the four bets dropout
+# wins for long sentences, and for short ones the four lie too close to call.
 #
 # ## Translating
 #
-# In generation the cache of 14 decides. The rows are told against MarianMT, the translation model of the
-# *transformers* library, in the same sizes and with its own cache.
+# In generation there is the cache of 14, and beside it matrices are joined and small operations saved; no
+# row separates these. The rows are told against MarianMT, the translation model of the *transformers*
+# library, in the same sizes and with its own cache.
 
 # %%
 for case in ("1 x 60", "64 x 30"):
@@ -135,10 +137,10 @@ plots.show(pictures.race(cases, scale="times as fast as MarianMT"))
 #
 # ## The answer
 #
-# **Training is some 1.4 times as fast here as PyTorch's own model: for long sentences because dropout draws
-# fewer bits and attention works head by head, for short ones by several small gains together. Translating
-# gains by the cache, and over another library with a cache for single sentences only. What does not pay on
-# this processor are 16-bit numbers.**
+# **Training is 1.3 to 1.4 times as fast here as PyTorch's own model: for long sentences because dropout
+# draws fewer bits and attention works head by head, for short ones by several small gains together.
+# Translating gains by the cache together with smaller things, and over another library with a cache for
+# single sentences only. What does not pay on this processor are 16-bit numbers.**
 #
 # ## What this does not say
 #
@@ -148,8 +150,8 @@ plots.show(pictures.race(cases, scale="times as fast as MarianMT"))
 #
 # ## An open exercise
 #
-# Run `python -m helpers.benchmark --ladder --rounds 5` on your machine. Which row gains more there than here,
-# and what does your processor have that explains it?
+# Run `python -m helpers.benchmark --ladder --rounds 5 --steps 0` on your machine (some ten minutes). Which
+# row gains more there than here, and what does your processor have that explains it?
 #
 # <details><summary>What a good answer contains</summary>
 #

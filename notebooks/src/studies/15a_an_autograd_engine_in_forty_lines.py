@@ -402,12 +402,13 @@ print("overwritten, and yet right:", *right["overwritten"])
 
 # %% [markdown]
 # The loss is the same in all rows, since it is known before the way back begins. Each of the three bugs
-# spoils all gradients or nearly all. Only the key biases survive being overwritten, and you have met them in
-# the lesson: their true gradient is 0, so there was nothing to lose.
+# spoils all gradients or nearly all. Only the key biases survive being overwritten, and not by merit: a
+# likely reason is that an overwritten layer norm sends back 0, so that everything before the last one gets
+# 0, and theirs is the one gradient that should be 0.
 #
 # ## Why anyone still writes a `backward` by hand
 #
-# In your engine every elementary result stays in memory until the way back has passed. Count the nodes, and
+# In your engine every elementary result stays in memory for the way back. Count the nodes, and
 # the numbers that they keep, for one layer norm and one softmax, and look up what PyTorch writes on its tape.
 
 # %%
@@ -432,7 +433,7 @@ for name, (ours, theirs) in cases.items():
 # remembers its parents and a way back to each of them, and one walk from the youngest node to the oldest adds
 # up what arrives. Eight operations and forty lines are enough for a whole encoder-decoder.**
 #
-# One walk finds all 1,512 gradients, where the slopes of 15 need two passes for each.
+# One walk finds all 1,512 numbers, where the slopes of 15 need two passes for each.
 #
 # ## What this does not say
 #
