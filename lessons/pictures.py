@@ -1157,9 +1157,9 @@ def score_ranges(rows, *, beside=None, line=None, names=("score", "beside"), sca
         ax.text(high, row, f"  {score:.1f}", fontsize=14, va="center_baseline", color=INK)
         if beside:
             hollow = {"markersize": 9, "markerfacecolor": "white", "color": COLOURS[1], "markeredgewidth": 2}
-            ax.plot(beside[name], row, "D", label=marks, **hollow)
-    ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, None), xlabel=scale)
-    ax.margins(x=0.1)
+            ax.plot(beside[name], row, "D", label=marks, clip_on=False, zorder=4, **hollow)
+    right = 1.12 * max(high for _, _, high in rows.values())
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, right), xlabel=scale)
     ax.set_yticks(range(len(rows)), rows)
     ax.xaxis.label.set_size(13)
     ax.tick_params(labelsize=13)

@@ -548,6 +548,6 @@ check.all_three(settings)
 #
 # ## What is still a placeholder
 #
-# Nothing but a language.
+# No part.
 #
 # {{next}}

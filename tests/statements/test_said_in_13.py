@@ -98,3 +98,25 @@ def test_the_interval_is_about_a_point_and_a_half_either_way():
 def test_the_records_agree_with_the_card_of_the_translator():
     assert round(score("as sacreBLEU does"), 2) == 38.54
     assert round(apart("greedy", "BLEU"), 2) == 38.54
+
+
+def test_a_beam_of_four_is_better_in_more_than_99_of_100_draws_and_the_intervals_overlap():
+    row, plain = APART["beam of 4"], BOARD["as sacreBLEU does"]
+    assert min(row["better in draws"]) > 0.99
+    assert [round(apart("beam of 4", f"apart, {end}"), 1) for end in ("from", "to")] == [0.2, 1.6]
+    half = score("as sacreBLEU does", "to") - score("as sacreBLEU does")
+    assert apart("beam of 4", "BLEU") - half < 100 * min(plain["to"])
+
+
+def test_men_and_women_exchanged_cost_five_points_and_no_articles_twenty():
+    assert 0.4 < mean(APART["men and women swapped"]["sentences changed"]) < 0.5
+    lost = [apart("greedy", "BLEU") - apart(row, "BLEU") for row in list(APART)[2:]]
+    assert [round(points) for points in lost] == [5, 20]
+
+
+def test_chrf_finds_the_same_order_and_brings_the_two_closer():
+    rows = list(APART)
+    order = [sorted(rows, key=lambda row: apart(row, metric)) for metric in ("BLEU", "chrF")]
+    assert order[0] == order[1]
+    between = [apart(rows[2], metric) - apart(rows[3], metric) for metric in ("BLEU", "chrF")]
+    assert 0 < between[1] < between[0] / 2

@@ -8,9 +8,9 @@
 #
 # Somebody trains the translator of a tutorial on Multi30k, expects a BLEU of about 35, and gets "near
 # 0.6". A repository that many have copied reports 26.4 on the same captions, another one 41, and the
-# translator of this series 38.5. How much of that is translation, and how much is counting? Place a bet:
-# take one output of one model, leave every word of it as it is, and score it in seven ways that are in
-# use. How far apart will the lowest and the highest be?
+# translator of this series 38.5. How much of that is counting? Place a bet: take one output of one model,
+# leave every word of it as it is, and score it in seven ways that are in use. How far apart will the
+# lowest and the highest be?
 
 # %% tags=["setup"]
 # SETUP
@@ -38,9 +38,9 @@ from lessons.scoreboard import recorded
 # ## BLEU by hand
 #
 # BLEU counts the runs of one, two, three and four words of a translation, and asks how many of them stand
-# in the reference, which is a translation by a human. A run counts no more often than the reference has
-# it, or a translator that writes nothing but *a* would be perfect. This is called **clipping**, and `&`
-# between two counters does it.
+# in the reference, a human translation. A run counts no more often than the reference has it, or a
+# translator that writes nothing but *a* would be perfect. This is called **clipping**, and `&` between
+# two counters does it.
 
 
 # %%
@@ -114,8 +114,7 @@ print(cut('The well-known dog paid 1,000.50 for it, "wow".'))
 
 # %% [markdown]
 # That is all of BLEU, and it should be sacreBLEU's. Let the translator of 00, which knows captions only,
-# read two hundred sentences of the grammar of 13, and score what it makes of them by hand and by the
-# library.
+# read two hundred sentences of the grammar of 13, and score them both ways.
 
 # %% tags=["nbval-ignore-output"]
 # not compared: sentences that a large model writes, and the version of sacreBLEU
@@ -137,15 +136,15 @@ print("the same to nine decimals")
 #
 # ## One model, nine scores
 #
-# Now the test set that everybody uses, Multi30k's `test_2016_flickr`, with 1,000 captions. Its sentences
-# may not be passed on, so only scores come with the series (`python -m lessons.boards bleu` measures them
-# again). In the first seven rows every word of the output is the same. The bars are for the next section.
-# The hollow marks are a control: each translation beside the reference of *another* sentence.
+# Now the test set that everybody uses, Multi30k's `test_2016_flickr`, with 1,000 captions. Only scores of
+# it come with the series (`python -m lessons.boards bleu` measures them again). In the first seven rows
+# every word of the output is the same. The bars are for the next section. The hollow marks are a control:
+# each translation beside the reference of *another* sentence.
 
 # %%
 # alt: Nine rows, each a dot with a short bar and a hollow mark. The dots of the first five rows stand from 36
-#   to 41 with hollow marks near 3, the mean of sentences near 31. Letters get 67 with the hollow mark far to
-#   the right too. Teacher-forced gets 39, and teacher-forced by letters of words 61.
+#   to 41, the mean of sentences near 31, letters at 67, teacher-forced at 39, and its letters of words at 61.
+#   All hollow marks stand near 1, except that of letters at 13.
 board = recorded("bleu")
 
 
@@ -164,20 +163,19 @@ show(pictures.score_ranges(rows, beside=beside, names=names, scale="BLEU", title
 # - *Lower-cased*, and *tokenised* by another tool, move the score by a quarter of a point. *Cut at spaces
 #   only* glues every full stop to its word, and takes two points.
 # - *Rare words unknown*: all but the 1,000 most frequent words become `<unk>`, on both sides, and two
-#   wrong words now agree. Scoring against references that went through the model's vocabulary does this;
-#   here it is made small on purpose, so that it shows.
+#   wrong words now agree. References that went through a model's vocabulary do this; here it is small on
+#   purpose.
 # - *Mean of sentences*: a sentence without a common run of four gets 0 by itself, however good it is.
 # - *Letters*: here is the 0.6, with this output 0.67. The reader of the tutorial handed strings to a
-#   function that takes lists of words. A string is a list too, of letters, and the result came on a scale
-#   from 0 to 1.
+#   function that takes lists of words, and a string is a list of letters.
 # - *Teacher-forced* is another output: at each place the likeliest word, with the *reference* before it.
 #   It scores no lower than a translation, and it is none. In *letters of words* the first word is
-#   compared with the first, letter by letter, and so on. The repository with the 26.4 computes its number
-#   so, as its code says, for a model far worse than this one.
+#   compared with the first, letter by letter, and so on. The code of the repository with the 26.4
+#   computes it so; with this model it would be 61.
 #
-# The hollow marks tell what a score is worth. Beside another sentence's reference every other way of
-# counting falls to one point or less, while by letters a translation of something else still gets 13. Try
-# it on two sentences of your own that have nothing to do with each other.
+# The hollow marks tell what a score is worth. Beside another sentence's reference most fall to one point
+# or less, while by letters a translation of something else still gets 13. Try it on two sentences of your
+# own that have nothing to do with each other.
 
 # %%
 one, other = "A man sleeps in the park.", "A woman eats an apple in the garden."  # yours
@@ -186,10 +184,10 @@ print(f"by letters {bleu(counts(one, other)):.1f}, by words {bleu(counts(cut(one
 # %% [markdown]
 # ## How sure is a score?
 #
-# The thousand captions are a sample, and another thousand would give another score. Nobody has them, but
-# one can draw a thousand from the thousand, with replacement, and score these, again and again. The
-# middle 95 % of such scores are the **bootstrap** interval, the bars above. Here it is for the two
-# hundred sentences of this page, and for fifty of them.
+# The thousand captions are a sample, and another thousand would give another score. One can draw a
+# thousand from the thousand, with replacement, and score these, again and again. The middle 95 % of such
+# scores are the **bootstrap** interval, the bars above. Here it is for the two hundred sentences of this
+# page, and for fifty of them.
 
 
 # %%
@@ -221,15 +219,14 @@ for row, columns in recorded("bleu_apart").items():
 
 # %% [markdown]
 # A beam of four is better, by .2 to 1.6 points, and in more than 99 of 100 draws, although the two
-# intervals by themselves overlap. A paired test needs both outputs, though, and a published score comes
-# without its own.
+# intervals by themselves overlap. A paired test needs both outputs, which published scores come without.
 #
 # The spoilt outputs show what is counted. With men and women exchanged, nearly half of the captions are
 # wrong about who is in them, and that costs five points. Without articles every reader still understands,
 # and it costs twenty, a part of them for brevity. **chrF**, which compares runs of one to six letters and
 # asks for both directions, finds the same order and brings the two closer together.
 #
-# A third number often stands beside these.
+# Often a third number stands beside these.
 
 # %%
 card = json.loads((Path(helpers.__file__).parent / "translator" / "card.json").read_text(encoding="utf-8"))
@@ -241,9 +238,8 @@ print(f"grammar:  perplexity {math.exp(nats):.0f} per subword, {math.exp(nats * 
 
 # %% [markdown]
 # **Perplexity** is $e^{\text{loss}}$, as if the model had to choose among so many equally likely
-# subwords. It is teacher-forced, so it does not depend on how one decodes, and it judges a text by each
-# model's own subwords: the same model on the same sentences has a fourfold number per word. Two
-# perplexities can be compared only when the pieces are the same.
+# subwords. It is teacher-forced, so decoding plays no part. The same model on the same sentences has a
+# fourfold number per word, so two perplexities can be compared only when the pieces are the same.
 #
 # ## Which scores may stand side by side?
 #
@@ -263,8 +259,7 @@ for score, name, how in sorted(ladder):
 
 # %% [markdown]
 # Only rows with the same counting can be ranked, and among those a point may be luck, unless somebody has
-# both outputs. The 41.02 of Wu and others, often quoted beside these, is from English to German. And the
-# 28.4 of the paper belongs to another language pair and another test altogether.
+# both outputs. The 41.02 of Wu and others, often quoted beside these, is from English to German.
 #
 # ## The answer
 #
@@ -280,19 +275,18 @@ for score, name, how in sorted(ladder):
 #
 # One model, one test set with one reference for each sentence, captions of a dozen words. The bootstrap
 # asks what other sentences would do; another training seed moves the score as well, and is not in these
-# bars. Whether people would agree with BLEU was not asked here; for systems of today trained metrics such
-# as COMET agree with them better.
+# bars. Whether people would agree with BLEU was not asked here.
 #
 # ## An open exercise
 #
 # Find the cheapest way to gain two points of BLEU without translating better, on the two hundred
-# sentences of this page or on captions of your own. Outputs may be changed, references never.
+# sentences of this page. Outputs may be changed, references never.
 #
 # <details><summary>What a good answer contains</summary>
 #
-# A change stated before it is measured, such as cutting repetitions, or a length that just escapes the
-# brevity penalty. The paired interval for it. The same change scored with chrF, and ten sentences read by
-# a person. Then a sentence on what the gain tells about the metric.
+# A change stated before it is measured, such as cutting repetitions, or a length that escapes the brevity
+# penalty. Its paired interval, its chrF, ten sentences read by a person, and a sentence on what the gain
+# tells about the metric.
 #
 # </details>
 #

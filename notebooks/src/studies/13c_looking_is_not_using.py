@@ -152,13 +152,14 @@ shares = {name: an(changed) for name, changed in groups.items()}
 show(pictures.seed_dots(shares, marks={"a coin": 0.5}, scale="share of an, ten sentences where it is right"))
 
 # %% [markdown]
-# Five heads and five heads look at the same word. Without the earlier ones, the choice is as safe as
-# before; without those of the last layer it is gone, in all ten sentences. The other way round says the
-# same: of all 24, the five of the last layer alone are enough, and the earlier five alone are not.
-# Blinding has the effect of switching off, so what is used is where they look. Only the maps could not
-# tell the two fives apart.
+# Five heads and five heads look at the same word. Without the earlier ones, the choice is nearly as safe
+# as before; without those of the last layer it is gone, in all ten sentences. The other way round says
+# the same: the five of the last layer alone are enough, and the earlier five are no spare copy, since
+# alone they do not choose *an*. Being in the last layer is not the point, since its other three heads are
+# among the fourteen that can go. Nor is it that any numbers arrive, since blinded heads hand on numbers
+# too. It is the looking of these five.
 #
-# Is it the knowledge of *an* that is gone, or the umbrella as well?
+# Is it only *an* that is gone, or the umbrella as well?
 
 # %%
 for name in list(groups)[:5]:
