@@ -191,7 +191,7 @@ def compared(row, seed):
     numbers, plain = (whole(by_13a, *pair)[0] for pair in ((after, references), captions()))
     draws = drawn_again(len(numbers), seed)
     differences = bleu(draws @ numbers) - bleu(draws @ plain)
-    low, high = middle(abs(differences))
+    low, high = middle(differences)
     return {
         "BLEU": float(bleu(numbers.sum(axis=0))),
         "chrF": CHRF().corpus_score(after, [references]).score / 100,

@@ -198,8 +198,8 @@ for pair, text in wrong[:3]:
     print(f"\ngerman  {pair.german}\nright   {pair.english}\nmodel   {text}")
 
 # %% [markdown]
-# Read the wrong ones as somebody who has no German. Do all of them sound wrong? A decoder is also a model
-# of English, so a fluent translation is no proof of a right one.
+# Do the wrong ones sound wrong? Here most do, and the *him* of 00 did not: a decoder is also a model of
+# English, so a fluent translation is no proof of a right one.
 #
 # Real sentences have many good translations, and there an exact match says little. **How is a translation
 # scored? By BLEU, the share of its runs of one to four words that stand in a reference, with a penalty for
@@ -286,11 +286,12 @@ if told:
 
 # %% [markdown]
 # **Does the model look at what *ihn* stands for? It writes the right pronoun in nearly all pairs, and
-# hardly ever does a head look at the noun that is meant: less often than in a model that has learned
-# nothing.** The heads look at the pronoun itself, and at *sein* or *ihr*. And these are enough: where
-# gender tells, *sein* with *ihn* is a man and *ihr* with *ihn* a thing; elsewhere what is caught is a
-# thing, and who is greeted a person. Training seems to have found the shortest way to the right word, which
-# is not yours. Here are the heads of the last layer on one pair.
+# hardly ever does a head of cross-attention look at the noun that is meant: less often than in a model that
+# has learned nothing.** The heads look at the pronoun itself, and at *sein* or *ihr*. And these are enough:
+# where gender tells, *sein* with *ihn* is a man and *ihr* with *ihn* a thing; elsewhere what is caught is a
+# thing, and who is greeted a person. But the verb is hardly looked at either: what the decoder reads at
+# *ihn* is a vector into which the encoder has mixed other words (08), perhaps the noun too. These maps
+# cannot tell. Here are the heads of the last layer on one pair.
 
 # %%
 # alt: Eight rows of bars, one for each head of the last layer, over the German words of a pair. Most heads
@@ -306,10 +307,11 @@ if told:
 
 # %% [markdown]
 # So a right answer does not show how it was found, and a pair that differs in one word catches only who
-# looks at nothing.
+# makes nothing of that word.
 #
 # *Going deeper: [Looking is not using](studies/13c_looking_is_not_using.ipynb)* Of ten heads that look at
-# the word that decides between *a* and *an*, five are needed, and the other five can be switched off.
+# the word that decides between *a* and *an*, five are needed together, and the other five can be switched
+# off.
 #
 # ## On real sentences
 #
@@ -339,7 +341,8 @@ for name, result in list(card["scores"].items())[:3]:
 # 3. Exact match is strict, BLEU is usual, and a BLEU without its signature says little.
 # 4. It translates: nearly all test sentences are exactly right, and the pronoun is right in nearly all
 #    pairs that differ in one word.
-# 5. It does not find the pronoun by looking at the noun. *Sein* and *ihn*, or the verb, are enough.
+# 5. While it predicts the pronoun, hardly a head of cross-attention looks at the noun. *Sein* and *ihn*, or
+#    the verb, would be enough.
 #
 # ## Exercises
 #

@@ -177,3 +177,27 @@ def test_smoothing_01_asks_for_9125_and_gets_it():
     for task in ("reverse", "count"):
         errors = SOLVED["label smoothing 0.1"][f"{task}, calibration error"]
         assert mean(errors) == pytest.approx(1 - 0.9125, abs=0.005)
+
+
+CAPTIONS = recorded("captions")
+
+
+def test_on_captions_smoothing_sets_the_confidence_and_neither_gap_nor_bleu():
+    nothing, smoothed = CAPTIONS["nothing"], CAPTIONS["label smoothing 0.1"]
+    assert max(smoothed["confidence"]) < min(nothing["confidence"]) - 0.09
+    assert mean(smoothed["gap"]) == pytest.approx(mean(nothing["gap"]), abs=0.02)
+    assert mean(smoothed["BLEU"]) == pytest.approx(mean(nothing["BLEU"]), abs=0.5)
+
+
+def test_on_captions_dropout_has_the_narrowest_gap_and_decay_the_best_bleu_but_for_more_captions():
+    gaps = {row: max(scores["gap"]) for row, scores in CAPTIONS.items() if "pairs" not in row}
+    assert gaps["dropout 0.2"] < 0.12 < min(CAPTIONS["weight decay 1"]["gap"])
+    assert mean(CAPTIONS["weight decay 1"]["gap"]) < 0.5 * mean(CAPTIONS["nothing"]["gap"])
+    best = min(CAPTIONS["weight decay 1"]["BLEU"])
+    others = ("nothing", "label smoothing 0.1", "dropout 0.2", "smoothing 0.1 and dropout 0.2")
+    assert all(max(CAPTIONS[row]["BLEU"]) < best - 3 for row in others)
+    assert mean(CAPTIONS["8,000 pairs"]["BLEU"]) > mean(CAPTIONS["weight decay 1"]["BLEU"]) + 1
+
+
+def test_on_captions_dropout_has_learned_less():
+    assert max(CAPTIONS["dropout 0.2"]["training"]) < min(CAPTIONS["weight decay 1"]["training"]) - 0.2

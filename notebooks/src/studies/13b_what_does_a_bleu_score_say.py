@@ -1,16 +1,16 @@
 # %% [raw] tags=["card"]
-# questions: What does a BLEU score say? Why do tutorials report 0.6 or 26 on the same captions?
+# questions: What does a BLEU score say? Why do tutorials report 0.6 or 26 on these captions?
 
 # %% [markdown]
 # # 13b - What does a BLEU score say?
 #
 # {{badge}} · a study to {{lesson}} · {{time}} on a laptop with two cores
 #
-# Somebody trains the translator of a tutorial on Multi30k, expects a BLEU of about 35, and gets "near
-# 0.6". A repository that many have copied reports 26.4 on the same captions, another one 41, and the
-# translator of this series 38.5. How much of that is counting? Place a bet: take one output of one model,
-# leave every word of it as it is, and score it in seven ways that are in use. How far apart will the
-# lowest and the highest be?
+# Somebody trains the translator of a tutorial on Multi30k, expects a BLEU of about 35, and gets "near 0.6".
+# A repository that many have copied reports 26.4 on captions of the same collection, into German, another
+# one 41, and the translator of this series 38.5. How much of that is counting? Place a bet: take one output
+# of one model, leave every word of it as it is, and score it in seven ways that are in use. How far apart
+# will the lowest and the highest be?
 
 # %% tags=["setup"]
 # SETUP
@@ -113,8 +113,9 @@ def cut(text):
 print(cut('The well-known dog paid 1,000.50 for it, "wow".'))
 
 # %% [markdown]
-# That is all of BLEU, and it should be sacreBLEU's. Let the translator of 00, which knows captions only,
-# read two hundred sentences of the grammar of 13, and score them both ways.
+# That is BLEU for a whole test, and it should be sacreBLEU's (which smooths a count of 0). Let the
+# translator of 00, which knows captions only, read two hundred sentences of the grammar of 13, and score
+# them both ways.
 
 # %% tags=["nbval-ignore-output"]
 # not compared: sentences that a large model writes, and the version of sacreBLEU
@@ -161,13 +162,13 @@ show(pictures.score_ranges(rows, beside=beside, names=names, scale="BLEU", title
 # **One and the same output gets anything from 31 to 67.** What the rows do:
 #
 # - *Lower-cased*, and *tokenised* by another tool, move the score by a quarter of a point. *Cut at spaces
-#   only* glues every full stop to its word, and takes two points.
+#   only* glues every full stop to its word, and takes more than two points.
 # - *Rare words unknown*: all but the 1,000 most frequent words become `<unk>`, on both sides, and two
 #   wrong words now agree. References that went through a model's vocabulary do this; here it is small on
 #   purpose.
 # - *Mean of sentences*: a sentence without a common run of four gets 0 by itself, however good it is.
-# - *Letters*: here is the 0.6, with this output 0.67. The reader of the tutorial handed strings to a
-#   function that takes lists of words, and a string is a list of letters.
+# - *Letters*: here is the 0.6. Many functions return 0 to 1, and this output gets 0.67. The reader of the
+#   tutorial handed strings to a function that takes lists of words, and a string is a list of letters.
 # - *Teacher-forced* is another output: at each place the likeliest word, with the *reference* before it.
 #   It scores no lower than a translation, and it is none. In *letters of words* the first word is
 #   compared with the first, letter by letter, and so on. The code of the repository with the 26.4
@@ -202,7 +203,7 @@ low, high = percent("as sacreBLEU does", "from"), percent("as sacreBLEU does", "
 print(f"Multi30k, 1,000 sentences: {low:.1f} to {high:.1f}, {(high - low) / 2:.1f} either way")
 
 # %% [markdown]
-# So a test of 1,000 captions leaves about a point and a half either way. Does that make a gain of one
+# So 1,000 captions leave about a point and a half either way. Does that make a gain of one
 # point worthless? Compare the greedy translation with a beam of four (14). Their two intervals overlap,
 # but a draw that is easy for one is easy for the other. So draw the *same* sentences for both, and look
 # at the difference (a **paired** bootstrap; `python -m lessons.boards bleu_apart`). Two spoilt outputs
@@ -218,15 +219,15 @@ for row, columns in recorded("bleu_apart").items():
           f"{apart:>19} {mean['better in draws']:10.1%}")  # fmt: skip
 
 # %% [markdown]
-# A beam of four is better, by .2 to 1.6 points, and in more than 99 of 100 draws, although the two
-# intervals by themselves overlap. A paired test needs both outputs, which published scores come without.
+# A beam of four is better, by 0.2 to 1.6 points, and in more than 99 of 100 draws, although the two
+# intervals by themselves overlap. A paired test needs both outputs, and published scores lack them.
 #
 # The spoilt outputs show what is counted. With men and women exchanged, nearly half of the captions are
 # wrong about who is in them, and that costs five points. Without articles every reader still understands,
 # and it costs twenty, a part of them for brevity. **chrF**, which compares runs of one to six letters and
-# asks for both directions, finds the same order and brings the two closer together.
+# asks for both directions, finds the same order, with smaller steps in much the same proportion.
 #
-# Often a third number stands beside these.
+# A third number is common.
 
 # %%
 card = json.loads((Path(helpers.__file__).parent / "translator" / "card.json").read_text(encoding="utf-8"))
@@ -268,14 +269,14 @@ for score, name, how in sorted(ladder):
 # something only beside a score with the same signature on the same sentences, and a thousand of them
 # leave a point and a half either way.**
 #
-# **Tutorials report 0.6 or 26 on the same captions because 0.6 is counted in letters, and 26 in letters
+# **Tutorials report 0.6 or 26 on these captions because 0.6 is counted in letters, and 26 in letters
 # of words that were guessed with the reference in sight: neither is the BLEU of a translation.**
 #
 # ## What this does not say
 #
-# One model, one test set with one reference for each sentence, captions of a dozen words. The bootstrap
+# One model, one test set, one reference a sentence. The bootstrap
 # asks what other sentences would do; another training seed moves the score as well, and is not in these
-# bars. Whether people would agree with BLEU was not asked here.
+# bars. 
 #
 # ## An open exercise
 #

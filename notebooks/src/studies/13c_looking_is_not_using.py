@@ -155,7 +155,7 @@ show(pictures.seed_dots(shares, marks={"a coin": 0.5}, scale="share of an, ten s
 # Five heads and five heads look at the same word. Without the earlier ones, the choice is nearly as safe
 # as before; without those of the last layer it is gone, in all ten sentences. The other way round says
 # the same: the five of the last layer alone are enough, and the earlier five are no spare copy, since
-# alone they do not choose *an*. Being in the last layer is not the point, since its other three heads are
+# alone they do not choose *an*. Being in the last layer is not enough, since its other three heads are
 # among the fourteen that can go. Nor is it that any numbers arrive, since blinded heads hand on numbers
 # too. It is the looking of these five.
 #
@@ -176,15 +176,16 @@ assert max(shares["off: the 5 lookers of the last layer"]) < 0.5 < min(shares["o
 # ## The answer
 #
 # **Looking is not using. While the article is predicted, ten heads look at the word that decides between
-# *a* and *an*. The five of the last layer are needed, and enough; the other five look there nearly as
-# often, and all of them can be switched off. Which heads are used no map of attention tells, only
+# *a* and *an*. The five of the last layer are needed as a group, and enough; the other five look there
+# nearly as often, and all of them can be switched off. Which heads are used no map of attention tells, only
 # switching them off, in groups.**
 #
 # ## What this does not say
 #
 # This is one model with one seed, twenty short sentences, and one choice. What the earlier five are good
-# for was not found, only that it is not this. The groups come from a threshold of one half, and a head
-# that is switched off leaves behind a sum that the rest of the model has never seen in training.
+# for was not found, only that it is not this. The groups come from a threshold of one half, no single one
+# of the five is needed, whether fewer would do was not tried, and a head that is switched off leaves behind
+# a sum that the rest of the model has never seen in training.
 #
 # ## An open exercise
 #
