@@ -429,8 +429,8 @@ plots.show(plots.board(rows, means=True, scale="share, or error", title="Remedie
 # set the confidence, while dropout and weight decay narrow the gap as well.** Weight decay 0.01, PyTorch's
 # default, changes nothing that shows, and 5 leaves a model that is right in .76 and says .41.
 #
-# *Going deeper: [How sure may it be?](studies/12b_how_sure_may_it_be.ipynb)* As sure as it is right, and
-# the strength that makes it so depends on the task.
+# *Going deeper: [How sure may it be?](studies/12b_how_sure_may_it_be.ipynb)* As sure as it is right; the
+# strength depends on the task. On captions smoothing does the same.
 #
 # **A Transformer avoids the overfitting that softmax is blamed for when it does not learn its sentences by
 # heart: those that are read a few times leave no gap, dropout and weight decay narrow it, and label

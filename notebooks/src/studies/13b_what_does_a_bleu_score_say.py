@@ -276,7 +276,7 @@ for score, name, how in sorted(ladder):
 #
 # One model, one test set, one reference a sentence. The bootstrap
 # asks what other sentences would do; another training seed moves the score as well, and is not in these
-# bars. 
+# bars.
 #
 # ## An open exercise
 #
