@@ -1,13 +1,16 @@
-"""Several processes that train one model, as `torchrun` starts them. A process that is alone changes nothing.
+"""Several processes that train one model, as torchrun starts them. A process that is alone changes nothing.
 
     torchrun --nproc-per-node 2 --max-restarts 3 -m helpers.train --out my-model
 
-Each process takes its share of the rows of every batch; `DistributedDataParallel` averages the gradients.
+Each takes some rows of every batch; `DistributedDataParallel` averages the gradients. How long torchrun waits
+for another machine, ten minutes or more, is set by its option `--rdzv-conf timeout=40,join_timeout=40`.
 """
 
 import atexit
 import os
 import random
+import secrets
+import time
 from datetime import timedelta
 
 import torch
@@ -18,7 +21,7 @@ from helpers import fast
 from helpers.arguments import one_line
 from helpers.data import PAD_ID, Batch
 
-WAIT = timedelta(seconds=40)  # for the others to come
+WAIT = timedelta(seconds=30)  # for the others to come
 
 
 def join(device):
@@ -30,42 +33,59 @@ def join(device):
         ValueError: variables that make no sense, a device for one process only, or too few GPUs.
         ConnectionError: not all have come within a minute.
     """
-    world, device = os.environ.get("WORLD_SIZE", "1"), torch.device(device)
-    if world == "1" or processes() > 1:
+    kind, rank, world = torch.device(device).type, *map(os.environ.get, ("RANK", "WORLD_SIZE"))
+    if world in (None, "1") or processes() > 1:
         return
-    rank = os.environ.get("RANK", "")
-    if not (world + rank).isdecimal() or not 0 <= int(rank or -1) < int(world):
+    if not (world + (rank or "-")).isdecimal() or int(rank) >= int(world):
         raise ValueError(
-            f"RANK={rank!r} of WORLD_SIZE={world!r}: expected a number from 0 and how many processes there "
-            "are. Start with torchrun, which sets both, or unset both."
+            f"RANK={rank} and WORLD_SIZE={world}: expected the number of this process, from 0, and of all. "
+            "Start with torchrun, which sets both, or unset both."
         )
-    if device.type not in ("cpu", "cuda"):
+    if kind not in ("cpu", "cuda"):
         raise ValueError(f"device {device}: several processes train on cpu or cuda. Choose --device cpu.")
-    if device.type == "cuda":
-        own, here = int(os.environ.get("LOCAL_RANK", rank)), torch.cuda.device_count()
-        if own >= here:
+    if kind == "cuda":
+        own, gpus = int(os.environ.get("LOCAL_RANK", rank)), torch.cuda.device_count()
+        if own >= gpus:
             raise ValueError(
-                f"process {own} of this machine finds {here} GPUs. Start at most {here} processes here, or "
-                "choose --device cpu."
+                f"process {own} of this machine finds {gpus} GPUs: a process needs one of its own. Start "
+                f"{gpus} here, or choose --device cpu."
             )
         torch.cuda.set_device(own)  # which "cuda" means from here on
     try:
-        patience = WAIT / 2 if int(rank) else WAIT  # who calls tries twice
+        patience = WAIT / 2 if int(rank) else WAIT  # the first is called twice
         store, rank, world = next(dist.rendezvous("env://", timeout=patience))
-        store.set(f"here {rank}", "")
-        store.wait([f"here {other}" for other in range(world)], WAIT)
-    except RuntimeError as error:
+        store = meet(store, rank, world)
+    except (RuntimeError, TimeoutError) as error:
         place = ":".join(os.environ[name] for name in ("MASTER_ADDR", "MASTER_PORT"))
         raise ConnectionError(
-            f"process {rank} waited in vain at {place} for all {world} to come ({one_line(error)}). "
-            "Start them within half a minute, with an address that all of them reach."
+            f"waited in vain at {place} for all {world} processes to come ({one_line(error)}). Start them "
+            f"within {WAIT.seconds} s of each other, with an address that all can reach."
         ) from error
-    dist.init_process_group(
-        "nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=world
-    )
+    backend = {"cpu": "gloo", "cuda": "nccl"}[kind]
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world)
     atexit.register(dist.destroy_process_group)
     if rank:
         os.environ["TRANSFORMER_QUIET"] = "1"  # no progress bar
+
+
+def meet(store, rank, world):
+    """A part of the store for those who meet now: torchrun keeps it, with what processes before them left.
+
+    The first calls a word of its own, and the others answer to it.
+    """
+    word, end = secrets.token_hex(8), time.monotonic() + WAIT.total_seconds()
+    if rank == 0:
+        store.set("call", word)
+        store.wait([f"{word} {other}" for other in range(1, world)], WAIT)
+        store.set("call", "")
+        store.set(f"{word} all", "")
+    while not store.check([f"{word} all"]):
+        word = store.get("call").decode() or word
+        store.set(f"{word} {rank}", "")
+        time.sleep(0.05)
+        if time.monotonic() > end:
+            raise TimeoutError("one of them answers and another does not")
+    return dist.PrefixStore(word, store)
 
 
 def processes():
@@ -78,32 +98,41 @@ def leads():
     return processes() == 1 or dist.get_rank() == 0
 
 
-def label():
-    """What a message begins with, so that one knows whose it is: nothing where a process is alone."""
-    return f", process {os.environ.get('RANK')}" if os.environ.get("WORLD_SIZE", "1") != "1" else ""
+def everywhere(fact):
+    """What each process calls with, in the order of the processes."""
+    facts = [fact] * processes()
+    if len(facts) > 1:
+        dist.all_gather_object(facts, fact)
+    return facts
 
 
 def restarted():
-    """Whether torchrun has started the processes again, since one of them was lost."""
-    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+    """Whether torchrun has started the processes again, since one of them was lost; all of them must ask."""
+    return any(count != "0" for count in everywhere(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")))
+
+
+def complaint(command, error):
+    """An error in one line, as a command prints it; among several processes it says whose it is."""
+    text, several = one_line(error), os.environ.get("WORLD_SIZE", "1") != "1"
+    if processes() > 1 and isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text):
+        text = f"another process has ended or is out of reach ({text[:150]}). See whether it says why."
+    return f"{command}, process {os.environ.get('RANK')}: {text}" if several else f"{command}: {text}"
 
 
 def replicate(module, facts):
     """`module`, which from now on averages its gradients over all processes.
 
-    Raises ValueError if `facts`, a dict, are not the same everywhere: other data, settings or checkpoints.
+    Raises ValueError unless `facts`, a dict, are the same everywhere: data, settings, checkpoint.
     """
     if processes() == 1:
         return module
-    everywhere = [None] * processes()
-    dist.all_gather_object(everywhere, facts)
-    for rank, other in enumerate(everywhere):
-        for name in everywhere[0] | other:
-            first, here = everywhere[0].get(name), other.get(name)
-            if first != here:
+    first, *others = everywhere(facts)
+    for rank, own in enumerate(others, start=1):
+        for name in first | own:
+            if first.get(name) != own.get(name):
                 raise ValueError(
-                    f"the processes differ: {name} is {first} in process 0 and {here} in process {rank}. "
-                    "Give all of them the same sentences, settings and checkpoint."
+                    f"the processes differ: {name} is {first.get(name)} in process 0 and {own.get(name)} in "
+                    f"process {rank}. Give all of them the same sentences, settings and checkpoint."
                 )
     replica = DistributedDataParallel(module, static_graph=True)  # which lets parameters be unused
     replica.broadcast_buffers = False  # they never change

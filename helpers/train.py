@@ -19,7 +19,7 @@ if __name__ == "__main__":
 import torch
 
 from helpers import distributed
-from helpers.arguments import DEVICES, choose_device, one_line
+from helpers.arguments import DEVICES, choose_device
 from helpers.card import make_card, write_card
 from helpers.checkpoints import complete, count_weights, save_model, write_file
 from helpers.data import encode_pairs, train_tokenizer
@@ -104,7 +104,7 @@ def main(arguments=None):
             )
         return 130
     except (OSError, ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
-        print(f"helpers.train{distributed.label()}: {one_line(error)}", file=sys.stderr)
+        print(distributed.complaint("helpers.train", error), file=sys.stderr)
         return 1
 
 
