@@ -1,4 +1,5 @@
-"""Train a translator: `python -m helpers.train --help`.
+"""Train a translator: `python -m helpers.train --help`, or in two processes
+`torchrun --nproc-per-node 2 --max-restarts 3 -m helpers.train --help`.
 
 Leaves in the output folder what `python -m helpers.translate --model FOLDER` needs (`model.safetensors` and
 `tokenizer.json`) and a card of the run (`card.json`, `CARD.md`).
@@ -17,7 +18,8 @@ if __name__ == "__main__":
 
 import torch
 
-from helpers.arguments import DEVICES, choose_device, one_line
+from helpers import distributed
+from helpers.arguments import DEVICES, choose_device
 from helpers.card import make_card, write_card
 from helpers.checkpoints import complete, count_weights, save_model, write_file
 from helpers.data import encode_pairs, train_tokenizer
@@ -95,12 +97,14 @@ def main(arguments=None):
     try:
         return run(args)
     except KeyboardInterrupt:
-        print(
-            "\nInterrupted. The same command with --resume goes on from the last checkpoint.", file=sys.stderr
-        )
+        if distributed.leads():
+            print(
+                "\nInterrupted. The same command with --resume goes on from the last checkpoint.",
+                file=sys.stderr,
+            )
         return 130
     except (OSError, ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
-        print(f"helpers.train: {one_line(error)}", file=sys.stderr)
+        print(distributed.complaint("helpers.train", error), file=sys.stderr)
         return 1
 
 
@@ -138,6 +142,8 @@ def run(args):
             f"a model of {count_weights(wished):,} weights: this command trains up to {MOST_WEIGHTS:,}. "
             "Choose a smaller vocab-size, d-model, d-ff or n-layers."
         )
+    distributed.join(args.device)
+    args.resume = args.resume or distributed.restarted()
     check_folder(args.out, args.resume)
     out = Path(args.out).expanduser()
     out.mkdir(parents=True, exist_ok=True)
@@ -159,6 +165,8 @@ def run(args):
         checkpoint=out / "checkpoint.safetensors", resume=args.resume, on_epoch=report,
         device=args.device,
     )  # fmt: skip
+    if not distributed.leads():
+        return 0
     write_file(out / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
     save_model(out / "model.safetensors", model, sizes)
     card = make_card(args, out, sizes, history, len(pairs), valid, test)

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from helpers import fast
+from helpers import distributed, fast
 from helpers.arguments import (
     check_batch,
     check_batches,
@@ -141,10 +141,14 @@ def train(
         device: the model moves there and stays there ("auto" is the fastest); without one it is trained where
             it is. On the device on which it began, a training resumes exactly.
 
+    Several processes, as `torchrun` starts them, train together. The batches are the same for any number of
+    them, each takes some of the rows, and the first alone writes the checkpoint and calls `on_epoch`.
+
     Raises:
         TypeError: another config than a `TrainingConfig`, or what is no pair of lists of ids.
         ValueError: no pairs, one that the model cannot read, weights that cannot be trained, `resume`
-            without a checkpoint, a damaged one, or one of another training.
+            without a checkpoint, a damaged one, or one of another training; processes that differ in these.
+        ConnectionError: not all processes have come within a minute.
         FileExistsError: the checkpoint exists and `resume` is False.
         FloatingPointError: the loss or a weight is no longer a number.
     """
@@ -168,10 +172,14 @@ def train(
     if exists and not resume:
         raise FileExistsError(f"{checkpoint} exists. Pass resume=True to go on from it, or delete it.")
     device = choose_device(device) if isinstance(device, str) else device
-    run = Run(model.to(device), config, fingerprint(model, encoded) if checkpoint else None)
+    distributed.join(device or next(model.parameters()).device)
+    known = checkpoint or distributed.processes() > 1
+    run = Run(model.to(device), config, fingerprint(model, encoded) if known else None)
     torch.manual_seed(config.seed)
     if exists:
         run.restore(checkpoint)
+    taken = {"steps taken": len(run.history.step)}
+    run.loss = distributed.replicate(run.loss, run.task | asdict(config) | taken)
     valid_batches = bucketed_batches(valid, config.max_tokens) if valid else None
 
     bar = None
@@ -188,7 +196,7 @@ def train(
         run.end_epoch(valid_batches)
         if checkpoint:
             run.save(checkpoint)
-        if on_epoch:
+        if on_epoch and distributed.leads():
             on_epoch(run.epoch, run.history)
     if bar:
         bar.close()
@@ -215,12 +223,27 @@ def random_states(device):
     return states
 
 
+class Loss(nn.Module):
+    """The mean loss of a model's answers, and how many of them are right."""
+
+    def __init__(self, model, label_smoothing):
+        super().__init__()
+        self.model, self.label_smoothing = model, label_smoothing
+
+    def forward(self, src, tgt_in, labels):
+        if fast.suits(self.model):
+            return fast.token_loss(self.model, src, tgt_in, labels, self.label_smoothing)
+        logits = self.model(src, tgt_in)  # (B, T, V)
+        loss = token_loss(logits, labels, self.label_smoothing)
+        return loss, ((logits.argmax(-1) == labels) & (labels != PAD_ID)).sum()
+
+
 class Run:
     """The state of one training: everything that a checkpoint must hold to go on exactly."""
 
     def __init__(self, model, config, task=None):
         self.model, self.config, self.task, self.history = model, config, task or {}, History()
-        self.device = next(model.parameters()).device
+        self.device, self.loss = next(model.parameters()).device, Loss(model, config.label_smoothing)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.peak_lr, betas=(0.9, 0.98), eps=1e-9)
         self.epoch, self.position = 0, 0  # epochs finished, batches taken of the current one
         self.average, self.averaged = {}, 0  # the mean of the weights, and of how many epochs
@@ -231,18 +254,17 @@ class Run:
         rate = learning_rate(len(history.step) + 1, config)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        src, tgt_in, labels = batch.to(self.device)
+        distributed.seed(config.seed, len(history.step))
+        rows, weight = distributed.own_rows(batch)
+        src, tgt_in, labels = rows.to(self.device)
         self.model.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16), fast.Kernels():
-            if fast.suits(self.model):
-                loss, right = fast.token_loss(self.model, src, tgt_in, labels, config.label_smoothing)
-            else:
-                logits = self.model(src, tgt_in)  # (B, T, V)
-                loss = token_loss(logits, labels, config.label_smoothing)
-                right = ((logits.argmax(-1) == labels) & (labels != PAD_ID)).sum()
+            loss, right = self.loss(src, tgt_in, labels)
         self.optimizer.zero_grad()
-        loss.backward()
+        (weight * loss).backward()
         length = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+        accuracy = right / (labels != PAD_ID).sum()
+        loss, accuracy = distributed.mean(weight * loss, weight * accuracy)
         if not (loss + length).isfinite():
             raise FloatingPointError(
                 f"at step {len(history.step) + 1}, with a learning rate of {rate:.2g}, the loss is "
@@ -254,7 +276,7 @@ class Run:
         history.step.append(len(history.step) + 1)
         history.loss.append(loss.item())
         history.learning_rate.append(rate)
-        history.accuracy.append((right / (labels != PAD_ID).sum()).item())
+        history.accuracy.append(accuracy.item())
         history.seconds += time.perf_counter() - started
 
     def end_epoch(self, valid_batches):
@@ -278,6 +300,8 @@ class Run:
     def save(self, path):
         """Write everything to one file; the old file stays whole until the new one is."""
         check_weights(self.model, WAY_OUT)
+        if not distributed.leads():
+            return
         parameters = dict(self.model.named_parameters())
         tensors = {f"model.{name}": p.detach() for name, p in parameters.items()}
         tensors |= {f"average.{name}": t for name, t in self.average.items()}
@@ -337,6 +361,7 @@ class Run:
                 self.optimizer.state[p] = {"step": parts["step"][name]} | moments
         self.history = history
         self.epoch, self.position, self.averaged = about["epoch"], about["position"], about["averaged"]
+        fast.choice()  # which draws random numbers where it is not made yet
         for name, (_, put) in random_states(self.device).items():
             if name in tensors:  # a checkpoint of another device has no state for this one
                 put(tensors[name])
