@@ -10,7 +10,7 @@
 #
 # Give a small Transformer 200 sentences in which one label in five was drawn by chance, and train it for a
 # few seconds. It learns all of them by heart, wrong labels included. On new sentences, labelled as
-# carelessly, it is right 70 times in 100 where 82 were possible, and says that it is 92 percent sure.
+# carelessly, it is right 70 times in 100 where 82 were possible, and says that it is over 90 percent sure.
 # People like to blame the softmax, whose largest share creeps towards 1. **How does a Transformer avoid the
 # overfitting that softmax is blamed for?**
 #
@@ -124,7 +124,7 @@ assert torch.allclose(ours, theirs), "version 2 should equal torch.optim.Adam"
 #
 # ## Stage 33 - Warm-up: begin small
 #
-# The first step of `torch.optim.Adam` is the learning rate itself, for every parameter whose gradient is
+# Adam, so corrected, makes a first step of the learning rate itself, for every parameter whose gradient is
 # not 0, so the whole model takes a full step on the word of a single batch. In the paper the rate rises in
 # a straight line for 4,000 steps, the **warm-up**, and then falls with one over the root of the step.
 
@@ -158,8 +158,8 @@ assert losses["Adam, warm-up"][1][-1] < 0.5 < 2 < losses["Adam, full rate"][1][-
 
 # %% [markdown]
 # With the warm-up the loss falls to 0, after some jumps. At the full rate it shoots up at once and then
-# stays near `log 8` = 2.08, the loss of a model that gives all eight symbols the same share. SGD comes down
-# too, more slowly.
+# stays near `log 8` = 2.08, the loss of a model that gives all eight symbols the same share. SGD stays near
+# 1.6 in these 100 steps.
 #
 # *Going deeper: [When do warm-up and initialisation
 # matter?](studies/12a_when_do_warm_up_and_initialisation_matter.ipynb)* At high rates, which begin earlier
@@ -255,12 +255,13 @@ for row in ("nothing", "2000 sentences", "2000 sentences, 4000 steps", "200 sent
 
 # %% [markdown]
 # It is gone, and then it is back. So from 200 on it is not the number of sentences either. Each was read
-# until its wrong labels were known by heart, and where no label is wrong, 200 read as often leave no gap.
+# until its wrong labels were known by heart, and where none is wrong, 200 read as often leave no gap. (On
+# *count* they leave .12.)
 #
 #
 # ## Stage 35 - Label smoothing, dropout and weight decay
 #
-# A model that reads its sentences less often learns less of them, so what else can hold it back? Here are
+# What else can hold a model back? Here are
 # three means, each on a few numbers first.
 #
 # ### Label smoothing asks for less
@@ -415,8 +416,8 @@ panels = {name: boards.right_and_sure(boards.train_noisy("reverse", 0, **setting
 plots.show(pictures.reliability(panels))
 
 # %% [markdown]
-# All three come close, still a little too sure where they are surest. Now with three
-# seeds, beside more sentences. Which has the narrowest gap?
+# All three come close, still a little too sure where they are surest. Now with three seeds, beside more
+# sentences. Which of the three has the narrowest gap?
 
 # %%
 # alt: Board of four rows. Label smoothing leaves a gap of .28, dropout of .13, weight decay of .17 and 2000
@@ -426,15 +427,15 @@ plots.show(plots.board(rows, means=True, scale="share, or error", title="Remedie
 
 # %% [markdown]
 # All three bring the calibration error from .23 down to .07 or less. **What label smoothing does here is to
-# set the confidence, while dropout and weight decay narrow the gap as well.** Weight decay 0.01, PyTorch's
-# default, changes nothing that shows, and 5 leaves a model that is right in .76 and says .41.
+# set the confidence, while dropout and weight decay narrow the gap as well.** Weight decay 0.01, the
+# default of `AdamW`, changes nothing that shows, and 5 leaves a model that is right in .76 and says .41.
 #
 # *Going deeper: [How sure may it be?](studies/12b_how_sure_may_it_be.ipynb)* As sure as it is right; the
 # strength depends on the task. On captions smoothing does the same.
 #
 # **A Transformer avoids the overfitting that softmax is blamed for when it does not learn its sentences by
-# heart: those that are read a few times leave no gap, dropout and weight decay narrow it, and label
-# smoothing sets the confidence.** This holds for small tasks.
+# heart: those that are read a few times leave hardly any gap, dropout and weight decay narrow it, and label
+# smoothing sets the confidence.**
 #
 # ## Recap
 #
@@ -442,7 +443,7 @@ plots.show(plots.board(rows, means=True, scale="share, or error", title="Remedie
 #    smaller.
 # 2. A softmax never reaches the 1 that a label asks for, so cross-entropy keeps rewarding larger logits.
 # 3. The softmax does not cause the gap: without it, wrong labels known by heart leave nearly the same one.
-# 4. Sentences that are read a few times leave no gap, dropout and weight decay narrow it, label smoothing
+# 4. Sentences read a few times leave hardly any gap, dropout and weight decay narrow it, label smoothing
 #    sets the confidence.
 #
 # ## Exercises

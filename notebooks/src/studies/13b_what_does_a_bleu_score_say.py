@@ -1,5 +1,5 @@
 # %% [raw] tags=["card"]
-# questions: What does a BLEU score say? Why do tutorials report 0.6 or 26 on these captions?
+# questions: What does a BLEU score say? Why do tutorials report 0.6 or 26 on such captions?
 
 # %% [markdown]
 # # 13b - What does a BLEU score say?
@@ -8,8 +8,8 @@
 #
 # Somebody trains the translator of a tutorial on Multi30k, expects a BLEU of about 35, and gets "near 0.6".
 # A repository that many have copied reports 26.4 on captions of the same collection, into German, another
-# one 41, and the translator of this series 38.5. How much of that is counting? Place a bet: take one output
-# of one model, leave every word of it as it is, and score it in seven ways that are in use. How far apart
+# one 41 into English, and the translator of this series 38.5. How much of that is counting? Place a bet:
+# take one output of one model, leave every word of it as it is, and score it in seven ways. How far apart
 # will the lowest and the highest be?
 
 # %% tags=["setup"]
@@ -168,7 +168,8 @@ show(pictures.score_ranges(rows, beside=beside, names=names, scale="BLEU", title
 #   purpose.
 # - *Mean of sentences*: a sentence without a common run of four gets 0 by itself, however good it is.
 # - *Letters*: here is the 0.6. Many functions return 0 to 1, and this output gets 0.67. The reader of the
-#   tutorial handed strings to a function that takes lists of words, and a string is a list of letters.
+#   tutorial probably handed strings to a function that takes lists of words, and a string is a list of
+#   letters.
 # - *Teacher-forced* is another output: at each place the likeliest word, with the *reference* before it.
 #   It scores no lower than a translation, and it is none. In *letters of words* the first word is
 #   compared with the first, letter by letter, and so on. The code of the repository with the 26.4
@@ -222,10 +223,10 @@ for row, columns in recorded("bleu_apart").items():
 # A beam of four is better, by 0.2 to 1.6 points, and in more than 99 of 100 draws, although the two
 # intervals by themselves overlap. A paired test needs both outputs, and published scores lack them.
 #
-# The spoilt outputs show what is counted. With men and women exchanged, nearly half of the captions are
-# wrong about who is in them, and that costs five points. Without articles every reader still understands,
-# and it costs twenty, a part of them for brevity. **chrF**, which compares runs of one to six letters and
-# asks for both directions, finds the same order, with smaller steps in much the same proportion.
+# The spoilt outputs show what is counted. With men and women exchanged, nearly half of the captions now
+# name the other sex, and that costs five points. Without articles every reader still understands, and it
+# costs twenty, a part of them for brevity. **chrF**, which compares runs of one to six letters and asks for
+# both directions, finds the same order, with smaller steps.
 #
 # A third number is common.
 
@@ -269,8 +270,9 @@ for score, name, how in sorted(ladder):
 # something only beside a score with the same signature on the same sentences, and a thousand of them
 # leave a point and a half either way.**
 #
-# **Tutorials report 0.6 or 26 on these captions because 0.6 is counted in letters, and 26 in letters
-# of words that were guessed with the reference in sight: neither is the BLEU of a translation.**
+# **Tutorials report 0.6 or 26 on such captions because 0.6 is counted in letters, from 0 to 1, and 26 in
+# letters of words guessed with the reference in sight, which gives our model 61: neither is the BLEU of a
+# translation.**
 #
 # ## What this does not say
 #
