@@ -14,9 +14,8 @@
 #
 # - **You need**: queries, keys, values and `self_attention_loop` from [02 - One word](02_one_word.ipynb),
 #   the product of two matrices, and what a slope is, since training rests on slopes (stage 11).
-# - **It runs** in {{time}} on a laptop with two cores. A class of 75 minutes goes from the heat map
-#   straight to the recap, and the race and exercise 2 are for home too. What lies between, from *A head to
-#   watch* on, and the last two exercises are for home, and so is a word of your own in stage 08.
+# - **It runs** in {{time}} on a laptop with two cores. For home: the question from two lessons back, a word
+#   of your own in stage 08, the race, what lies between the heat map and the recap, and exercises 2 to 4.
 
 # %% tags=["setup"]
 # SETUP

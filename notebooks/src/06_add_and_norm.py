@@ -13,7 +13,7 @@
 # - **You need**: [04 - Multi-head attention](04_multi_head.ipynb) and [05 -
 #   Feed-forward](05_feed_forward.ipynb).
 # - **It runs** in {{time}} on a laptop with two cores. *Layer norm or batch norm?*, the whole model at the
-#   end of stage 17, the scoreboard and exercises 2 to 4 are for home.
+#   end of stage 17, the last board and exercises 2 to 4 are for home.
 #
 # **From two lessons back.** In 04, eight heads mix the values of all words, by their attention weights, and
 # a projection joins the eight. Suppose that all words happen to have the same attention weights: the first

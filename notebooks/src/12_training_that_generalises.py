@@ -15,8 +15,8 @@
 # overfitting that softmax is blamed for?**
 #
 # - **You need**: the training loop of [11](11_training_that_is_not_fooled.ipynb), and cross-entropy.
-# - **It runs** in {{time}} on a laptop with two cores. In class, leave *Bias correction*, *Weight decay*
-#   and exercises 2 and 4 for home.
+# - **It runs** in {{time}} on a laptop with two cores. For home: from *Bias correction* to the end of stage
+#   33, *Weight decay*, and exercises 2 to 4. 
 
 # %% tags=["setup"]
 # SETUP
@@ -261,8 +261,7 @@ for row in ("nothing", "2000 sentences", "2000 sentences, 4000 steps", "200 sent
 #
 # ## Stage 35 - Label smoothing, dropout and weight decay
 #
-# What else can hold a model back? Here are
-# three means, each on a few numbers first.
+# What else can hold a model back? Here are three remedies, on a few numbers first.
 #
 # ### Label smoothing asks for less
 #
@@ -401,8 +400,8 @@ for kind in [torch.optim.Adam, torch.optim.AdamW]:
 #
 # ### All of them on the 200 sentences
 #
-# Here are three remedies, trained as before and asked about the new sentences. Which of them will bring its
-# dots to the diagonal?
+# Here are all three (weight decay pulls each parameter a little towards 0). Which will bring
+# its dots to the diagonal?
 
 # %% tags=["nbval-ignore-output"]
 # alt: Three panels with confidence to the right and the share that is right upwards, for label smoothing

@@ -15,8 +15,9 @@
 # - **You need**: the parts from [04](04_multi_head.ipynb) to [09](09_decoder.ipynb), the task of
 #   [11](11_training_that_is_not_fooled.ipynb), the Adam of [12](12_training_that_generalises.ipynb), and the
 #   chain rule from school.
-# - **It runs** in {{time}} on a laptop with two cores. A class of 75 minutes runs *Embedding* and *Numbers
-#   that no gradient should move* without reading them, and leaves exercises 2 and 4 for home.
+# - **It runs** in {{time}} on a laptop with two cores. A class takes two periods, with the break behind
+#   stage 43 and exercise 3 before it; exercises 2 and 4 are for home. In one period, run everything behind
+#   the break without reading it.
 # - **This notebook can be skipped in class.** Nothing later needs it.
 #
 # **From two lessons back.** In 13 two sentences that differ in one word count only if both are right, and
