@@ -855,7 +855,7 @@ def sure_and_right(paths, *, best=None, title=None):
             lowest, surest = min([lowest, *sure, *right]), max([surest, *sure])
             best_right = max([best_right, *right])
             if means[-1] not in named:  # a point of several paths gets one name
-                note = {"textcoords": "offset points", "xytext": place, "fontsize": 13, "color": INK}
+                note = {"textcoords": "offset points", "xytext": place, "fontsize": 13, "color": colour}
                 label = ax.annotate(str(strength), means[-1], zorder=5, **note)
                 label.set_path_effects([withStroke(linewidth=4, foreground="white")])
         named.update(means)
