@@ -1084,8 +1084,10 @@ def three_kinds(panels, *, title=None):
     said = []
     for ax, (name, (words, asked, place, seen)) in zip(axes[:, 0], panels.items(), strict=True):
         if not len(words) == len(asked) == len(seen) or not asked[place]:
-            raise ValueError(f"{name!r} has {len(words)} words, {len(asked)} answers and {len(seen)} seen, and "
-                             f"asks for {asked[place]!r} at place {place}: one of each, and a word")  # fmt: skip
+            raise ValueError(
+                f"{name!r} has {len(words)} words, {len(asked)} answers and {len(seen)} seen, and asks for "
+                f"{asked[place]!r} at place {place}: as many of each, and a word that is asked for"
+            )
         ax.set(xlim=(-0.05, widest + 0.05), ylim=(2.15, -0.1))
         ax.axis("off")
         ax.set_title(name, fontsize=15, weight="bold", loc="left")
