@@ -62,8 +62,9 @@ plots.show(plots.block_diagram(built=plots.PARTS, title="16: one tower, or both"
 #
 # ## Stage 46 - The same sentences, three times
 #
-# The grammar of 13 writes the sentences. Only those of at most nine words are taken, so that the trainings
-# are short, and each word is one id. German and English stand in one line, with a mark before each.
+# The grammar of 13 writes the sentences, of which only those with at most nine German words are taken, so
+# that the trainings are short. Each word is one id, and German and English stand in one line, with a mark
+# before each.
 
 # %%
 train_side, unseen = grammar_corpus(n_train=14_000, n_test=600, seed=0)
@@ -147,8 +148,8 @@ for name, prepare in KINDS.items():
 #
 # ## Stage 47 - Three models from the same parts
 #
-# The third kind has its model, the Transformer. For the other two an encoder with an output layer is
-# enough. What turns BERT's model into GPT's is one line.
+# The third kind has its model, the Transformer, and for the other two an encoder with an output layer is
+# enough. What turns BERT's model into GPT's is one line. Which one do you expect?
 
 
 # %%
@@ -188,9 +189,9 @@ for name, model in models.items():
 # towers are a little wider in their feed-forward parts (320 instead of 256), and all three come out equal
 # to within one percent.
 #
-# What may an answer look at? Change each word that is read, one at a time, and see whether one answer
-# notices. Take the same question in all three kinds, *woman*, the fourth from the end. Which words will each
-# of the three notice?
+# To see what an answer may look at, change each word that is read, one at a time, and ask whether the
+# answer notices. Take the same question in all three kinds, *woman*, the fourth from the end, and mark on
+# paper which words each of the three will notice.
 
 
 # %%
@@ -220,10 +221,10 @@ plots.show(pictures.three_kinds(panels))
 # %% [markdown]
 # The masked model looks at both sides of its gap, the next-word model at what stands before, and the
 # Transformer at the whole source and at what stands before on its own side. **How does the training data
-# differ? All three kinds ask for words of the same sentences: for a few hidden ones with both sides in view,
-# for each next one with only what stands before in view, or for each word of a second sentence with the
-# whole first one in view.** Nobody has to write labels, since the sentences are their own. Only the third
-# kind must know which two belong together.
+# differ? All three ask for words of the same sentences: a few hidden ones with both sides in view, every next
+# one with only what stands before, or those of a translation with its source in view.** Nobody has to write
+# labels, since the sentences are their own. (Here each line holds a pair, so that the three can be compared.
+# BERT and GPT read plain text, and only the third kind must know which two sentences belong together.)
 #
 # ## Stage 48 - One loop for all
 #
@@ -260,14 +261,14 @@ print(f"next word: {fit(models['next word'], next_word):,} questions")
 print(f"two sides: {fit(models['two sides'], two_sides):,} questions")
 
 # %% [markdown]
-# Steps and parameters are equal. The questions are not, and cannot be, because the kinds ask for different
-# things of the same line.
+# Steps and parameters are equal, and the questions are not: that belongs to the data. Keep it in mind when
+# the scores come.
 #
 # ## Stage 49 - What can each of them do?
 #
-# One function asks all three for a word, given what stands before it and after it. The next-word model gets
-# no use out of what comes after. The Transformer is given the sentence with its gap as the source, and what
-# stands before the gap as the beginning of its answer.
+# One function asks all three for a word, given what stands before it and after it. The next-word model
+# cannot read what comes after. The Transformer gets the sentence with its gap as the source, and what stands
+# before the gap as the beginning of its answer.
 
 
 # %%
@@ -289,8 +290,8 @@ def guess(name, before, after=()):
 
 
 # %% [markdown]
-# Begin with going on: say a word, read it, say the next. What will the next-word model do when its German
-# sentence is complete?
+# Begin with going on, which means to say a word, read it, and say the next. What will the next-word model do
+# when its German sentence is complete?
 
 
 # %%
@@ -314,8 +315,8 @@ print(text(go_on([DE])))
 # It completes the sentence, writes the mark, and translates its own words, because in its lines that is
 # what comes next. With nothing but `de` to begin with it makes up both.
 #
-# The masked model can be asked in the same way. Put a gap behind the beginning, let it fill the gap, put the
-# next gap behind that, and so on. What do you expect?
+# The masked model can be asked in the same way: put a gap behind the beginning, let it fill the gap, put the
+# next gap behind that, and so on. How well will it go on?
 
 # %% tags=["nbval-ignore-output"]
 # not compared: words of a model trained here
@@ -325,15 +326,17 @@ for _ in range(8):
 print(text(row))
 
 # %% [markdown]
-# It filled eight gaps, and no sentence came of it. In its data a gap had words on both sides, up to `</s>`,
-# and no line ended in one. That is a likely reason, and exercise 4 puts it to the test.
+# A few words may fit, and then it is no language any more. In its data a gap stood in a whole line, with
+# `</s>` at the end, and no line broke off behind one: that is a likely reason, and exercise 4 puts it to the
+# test. (It never says `en`, because marks were never hidden.)
 #
 # ### The table
 #
-# Now count, on the test lines. *Fill a gap* hides a German word and shows all the rest of the line, the
-# English side as well. *Continue* shows what stands before that word. *Translate* shows the German side and
-# `en`: is every word right? The masked model is told how many words the translation has, and fills its gaps
-# from left to right. Write down nine guesses first: near 0, in between, or more than a half.
+# Now count, on the test lines. *Fill a gap* hides one German word and shows all the rest of the line, the
+# English side as well, while *continue* shows only what stands before that word. *Translate* shows the German
+# side and `en`, and every word must be right. The masked model is told how many words the translation has,
+# and fills as many gaps from left to right. Write down nine guesses first: near 0, in between, or more than
+# a half.
 
 
 # %%
@@ -372,17 +375,17 @@ assert min(following[2], both[2]) > 0.4 and masked[2] < 0.2
 
 # %% [markdown]
 # The masked model fills more gaps than the next-word model, since it reads what comes behind them, and it
-# can do little else. The Transformer was never asked for a German word, so it says none.
+# does nearly nothing else. The Transformer was never asked for a German word, and finds none.
 #
 # **Can a next-word model translate? Yes: prompted with the German sentence and `en`, it writes the right
 # translation of more than half of the test sentences, word for word.** Translation was not its task. It stood
 # in its lines, and whatever can be written as a line can be learned by saying the next word, which is one
-# reason why most large models today belong to this family. The Transformer had the same steps and half the
+# reason why most large language models today belong to this family. The Transformer had the same steps and half the
 # questions. Which of the two translates better is not settled by one training each.
 #
-# And is the gap closed to a model that cannot look behind? Try every word of the vocabulary in it, and take
-# the line that the next-word model finds likeliest as a whole, as 14 scores a sentence. It costs a pass over
-# some 550 lines for one gap, so take 50 gaps. Will it come near to the masked model?
+# Are gaps closed, then, to a model that cannot look behind them? Try every word of the vocabulary in the gap,
+# and take the line that the next-word model finds likeliest as a whole, as 14 scored sentences. That costs a
+# pass over more than 500 lines for each gap, so take 50 gaps. Will it come near to the masked model?
 
 
 # %%
@@ -400,7 +403,10 @@ filled = sum(guess("masked words", line[:k], line[k + 1 :]) == line[k] for line,
 print(f"masked words, one pass: {filled:.2f}   next word, every word tried: {tried:.2f}")
 
 # %% [markdown]
-# TODO tried
+# It leaves it far behind. While it says the word, the next-word model knows nothing of what will follow, but
+# a wrong word makes what follows unlikely, and the score of the line holds both. What it cannot do is answer
+# in one pass. That it wins, a likely reason is the questions: it was asked nearly four times as many in the
+# same steps, and a masked model trained four times as long would show whether that is all.
 #
 # ## Stage 50 - Does it copy?
 #
@@ -427,10 +433,10 @@ even = sum(1 / n for n in range(10, 17)) / 7  # if a place gave the same to all 
 print(f"right: {right:.1f}, best head: {looks.max():.1f}, looking evenly: {even:.1f}")
 
 # %% [markdown]
-# There is none. It copies nothing, and no head gives the word to copy much more than an even look would. A
-# likely reason is its data, because a line of the grammar hardly ever repeats itself. If that is the reason,
-# the same class must grow such heads from lines that do. So make rows of drawn words that repeat, each with
-# a period of its own, and ask for every word that has come before.
+# It has none: it copies nothing, and no head gives the word to copy much more than an even look would. A
+# likely reason is its data, because a line of the grammar uses no noun twice. If that is the reason, the same
+# class must grow such heads from lines that repeat themselves. So make rows of drawn words that repeat, each
+# with a period of its own, and ask for every word that has come before.
 
 
 # %%
@@ -447,8 +453,8 @@ print(f"{fit(copier, periodic, steps=450):,} questions")
 
 
 # %% [markdown]
-# Find the heads, and switch them off: without its weights a head says nothing. First each head of layer 2
-# alone, then all four. What will be left?
+# Find the heads, and switch them off, since without its weights a head says nothing: first each head of layer
+# 2 alone, then all four together. How much of the copying will be left?
 
 
 # %%
@@ -471,17 +477,20 @@ for heads in ([0], [1], [2], [3], [0, 1, 2, 3]):
     hook.remove()
 
 # %% [markdown]
-# TODO copier
+# All four heads of layer 2 give most of their weight to the word to copy, and layer 1 gives it hardly any. One
+# of them can be spared, because the other three do the same, but without all four nothing is copied. So the
+# same class grows induction heads in fewer steps when its lines repeat, and grows none from the grammar. To
+# find the word *behind* an earlier copy, layer 2 needs words that know what stood before them. Presumably
+# layer 1 tells them, like the first hop in 08, and `record_attention` could show it.
 #
 # ## Recap
 #
 # 1. The three kinds of training data hide words of the same sentences and ask for them. They differ in what
 #    is in view, and in how many questions a line gives.
 # 2. An encoder with an output layer is the masked model, and a causal mask makes it the next-word model.
-# 3. The masked model fills gaps and can hardly go on. The next-word model goes on, and translates when
-#    prompted. The Transformer translates, and says no German word.
-# 4. It learned from its lines what they hold: no copying from the grammar, and induction heads from lines
-#    that repeat.
+# 3. The masked model fills gaps and can hardly go on. The next-word model goes on, translates when prompted,
+#    and fills gaps when every word is tried. The Transformer translates, and finds no German word.
+# 4. The next-word model copies nothing after the grammar, and has induction heads after lines that repeat.
 #
 # ## Exercises
 #
