@@ -143,8 +143,9 @@ for name, prepare in KINDS.items():
         print(f"  {what}  ", *[f"{word:7}" for word in row])
 
 # %% [markdown]
-# The same lines, and four times as many questions in one kind as in another. Set `share` to 0.9 and run
-# both cells again: there are more questions, and what is left to answer them from?
+# The same lines, and four times as many questions in one kind as in another. Set `share` to 0.9 and run the
+# cell with it and the last one again: there are more questions, and what is left to answer them from? Then
+# set it back, because the training reads it.
 #
 # ## Stage 47 - Three models from the same parts
 #
@@ -380,8 +381,8 @@ assert min(following[2], both[2]) > 0.4 and masked[2] < 0.2
 # **Can a next-word model translate? Yes: prompted with the German sentence and `en`, it writes the right
 # translation of more than half of the test sentences, word for word.** Translation was not its task. It stood
 # in its lines, and whatever can be written as a line can be learned by saying the next word, which is one
-# reason why most large language models today belong to this family. The Transformer had the same steps and half the
-# questions. Which of the two translates better is not settled by one training each.
+# reason why most large language models today belong to this family. The Transformer had the same steps and
+# half the questions, and which of the two translates better is not settled by one training each.
 #
 # Are gaps closed, then, to a model that cannot look behind them? Try every word of the vocabulary in the gap,
 # and take the line that the next-word model finds likeliest as a whole, as 14 scored sentences. That costs a
@@ -405,7 +406,7 @@ print(f"masked words, one pass: {filled:.2f}   next word, every word tried: {tri
 # %% [markdown]
 # It leaves it far behind. While it says the word, the next-word model knows nothing of what will follow, but
 # a wrong word makes what follows unlikely, and the score of the line holds both. What it cannot do is answer
-# in one pass. That it wins, a likely reason is the questions: it was asked nearly four times as many in the
+# in one pass. A likely reason why it wins is the number of its questions, nearly four times as many in the
 # same steps, and a masked model trained four times as long would show whether that is all.
 #
 # ## Stage 50 - Does it copy?
@@ -477,10 +478,10 @@ for heads in ([0], [1], [2], [3], [0, 1, 2, 3]):
     hook.remove()
 
 # %% [markdown]
-# All four heads of layer 2 give most of their weight to the word to copy, and layer 1 gives it hardly any. One
-# of them can be spared, because the other three do the same, but without all four nothing is copied. So the
-# same class grows induction heads in fewer steps when its lines repeat, and grows none from the grammar. To
-# find the word *behind* an earlier copy, layer 2 needs words that know what stood before them. Presumably
+# All four heads of layer 2 give most of their weight to the word to copy, and layer 1 gives it little. Any
+# one of them can be spared, because the other three do the same, but without all four nothing is copied. So
+# the same class grows induction heads in fewer steps when its lines repeat, and grows none from the grammar.
+# To find the word *behind* an earlier copy, layer 2 needs words that know what stood before them. Presumably
 # layer 1 tells them, like the first hop in 08, and `record_attention` could show it.
 #
 # ## Recap
@@ -528,9 +529,9 @@ def hide_spans(ids, spans, marks):
 check.hide_spans(hide_spans)
 
 # %% [markdown]
-# **3. Debug.** With this function the loss of a masked model falls to 0 within a few steps, and then it
-# fills no gap. Which property must inputs and labels have together? Show that they do not have it, and fix
-# the function. (3 is `<mask>`, and the label 0 asks for nothing.)
+# **3. Debug.** With this function the loss of a masked model soon falls nearly to 0, and then the model fills
+# no gap. Which property must inputs and labels have together? Show that they do not have it, and fix the
+# function. (3 is `<mask>`, and the label 0 asks for nothing.)
 
 
 # %%
@@ -580,8 +581,9 @@ check.mask_mended(mask_mended)
 # - C. Olsson and others, [*In-context Learning and Induction
 #   Heads*](https://transformer-circuits.pub/2022/in-context-learning-and-induction-heads/index.html), 2022.
 # - Told another way: J. Alammar, [*The Illustrated GPT-2*](https://jalammar.github.io/illustrated-gpt2/); the
-#   Hugging Face course trains both kinds on real text, [masked](https://huggingface.co/learn/llm-course/chapter7/3)
-#   and [causal](https://huggingface.co/learn/llm-course/chapter7/6).
+#   Hugging Face course trains both kinds on real text,
+#   [masked](https://huggingface.co/learn/llm-course/chapter7/3) and
+#   [causal](https://huggingface.co/learn/llm-course/chapter7/6).
 #
 # ## What is still a placeholder
 #
