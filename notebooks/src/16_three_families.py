@@ -262,8 +262,7 @@ print(f"next word: {fit(models['next word'], next_word):,} questions")
 print(f"two sides: {fit(models['two sides'], two_sides):,} questions")
 
 # %% [markdown]
-# Steps and parameters are equal, and the questions are not: that belongs to the data. Keep it in mind when
-# the scores come.
+# Steps and parameters are equal, and the questions are not: that belongs to the data.
 #
 # ## Stage 49 - What can each of them do?
 #
@@ -404,7 +403,7 @@ filled = sum(guess("masked words", line[:k], line[k + 1 :]) == line[k] for line,
 print(f"masked words, one pass: {filled:.2f}   next word, every word tried: {tried:.2f}")
 
 # %% [markdown]
-# It leaves it far behind. While it says the word, the next-word model knows nothing of what will follow, but
+# It leaves it behind. While it says the word, the next-word model knows nothing of what will follow, but
 # a wrong word makes what follows unlikely, and the score of the line holds both. What it cannot do is answer
 # in one pass. A likely reason why it wins is the number of its questions, nearly four times as many in the
 # same steps, and a masked model trained four times as long would show whether that is all.
