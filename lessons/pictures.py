@@ -1070,6 +1070,58 @@ def log_dots(panels, *, line=None, xlabel=None, title=None):
     return fig
 
 
+def three_kinds(panels, *, title=None):
+    """What a model reads and what it is asked for, one panel per kind of training data; returns the figure.
+
+    `panels` is {name: (words, asked, place, seen)}: the words read, the word asked for at each place ("" for
+    none), the place of one answer, and which words that answer notices. Words that it notices are filled, the
+    others white with dashed outlines; what is asked for stands below, that one answer in a thick box. Raises
+    ValueError when the lists of a panel differ in length, or nothing is asked at the place.
+    """
+    widest = max(sum(map(_width, words, asked)) for words, asked, *_ in panels.values())
+    size = (10, 1.5 * len(panels) + 0.9 + 0.4 * bool(title))
+    fig, axes = plt.subplots(len(panels), 1, figsize=size, squeeze=False, layout="constrained")
+    said = []
+    for ax, (name, (words, asked, place, seen)) in zip(axes[:, 0], panels.items(), strict=True):
+        if not len(words) == len(asked) == len(seen) or not asked[place]:
+            raise ValueError(
+                f"{name!r} has {len(words)} words, {len(asked)} answers and {len(seen)} seen, and asks for "
+                f"{asked[place]!r} at place {place}: as many of each, and a word that is asked for"
+            )
+        ax.set(xlim=(-0.05, widest + 0.05), ylim=(2.15, -0.1))
+        ax.axis("off")
+        ax.set_title(name, fontsize=15, weight="bold", loc="left")
+        x = 0.0
+        for i, (word, answer, noticed) in enumerate(zip(words, asked, seen, strict=True)):
+            wide = _width(word, answer)
+            style = {"facecolor": "#A9D5F2" if noticed else "white", "edgecolor": INK if noticed else GREY}
+            style["linestyle"] = "-" if noticed else (0, (2, 2))
+            ax.add_patch(Rectangle((x + 0.04, 0.08), wide - 0.08, 0.84, linewidth=1.2, **style))
+            write(ax, x + wide / 2, 0.5, word, size=13, va="center_baseline")
+            if answer:
+                edge = {"edgecolor": TODAY if i == place else GREY, "linewidth": 3.5 if i == place else 1}
+                ax.add_patch(Rectangle((x + 0.06, 1.18), wide - 0.12, 0.84, facecolor="white", **edge))
+                write(ax, x + wide / 2, 1.6, answer, size=13, va="center_baseline")
+            x += wide
+        notices = " ".join(word for word, noticed in zip(words, seen, strict=True) if noticed)
+        said.append(f"{name} reads {' '.join(words)}, and the answer {asked[place]} notices {notices}")
+    looks = [("read, and noticed by the answer in the thick box", "#A9D5F2", INK, "-", 1.2),
+             ("read, and hidden from it", "white", GREY, (0, (2, 2)), 1.2),
+             ("asked for", "white", TODAY, "-", 3.5)]  # fmt: skip
+    handles = [Rectangle((0, 0), 1, 1, facecolor=fill, edgecolor=edge, linestyle=line, linewidth=width,
+                         label=text) for text, fill, edge, line, width in looks]  # fmt: skip
+    fig.legend(handles=handles, loc="outside lower left", ncols=3, fontsize=13, frameon=False)
+    if title:
+        fig.suptitle(title, fontsize=16)
+    fig.set_label(f"Rows of words. {'. '.join(said)}.")
+    return fig
+
+
+def _width(*texts):
+    """How wide a box for each of these texts is."""
+    return 0.3 + 0.17 * max(2, *map(len, texts))
+
+
 def _sheets(ax, x, top, width, row, tensor):
     """A tensor `(B, L)` or `(B, L, D)` as sheets, the first in front: rows of ids, or of coloured cells."""
     limit, tall = 1.5 * np.abs(tensor).max() or 1.0, row * tensor.shape[1]

@@ -759,6 +759,32 @@ def test_where_from_writes_each_block_of_numbers():
         pictures.where_from(asking, answering, x, memory, memory, [[0.5, 0.5]], [[3, 4]])
 
 
+# Three kinds of training data
+
+KINDS = {
+    "masked": (["The", "<mask>", "barks"], ["", "dog", ""], 1, [True, True, True]),
+    "next": (["The", "dog", "barks"], ["dog", "barks", "."], 1, [True, True, False]),
+}
+
+
+def test_three_kinds_fills_what_is_noticed_and_frames_one_answer():
+    fig = pictures.three_kinds(KINDS, title="Data")
+    for ax, filled, asked in zip(fig.axes, (3, 2), (1, 3), strict=True):
+        assert sum(patch.get_facecolor()[:3] != (1, 1, 1) for patch in ax.patches) == filled
+        assert len(ax.patches) == 3 + asked
+        assert sum(patch.get_linewidth() > 3 for patch in ax.patches) == 1, "one answer in a thick box"
+        assert min(text.get_fontsize() for text in ax.texts) >= 13
+    assert "next reads The dog barks, and the answer barks notices The dog." in fig.get_label()
+
+
+@pytest.mark.parametrize("change", [{"seen": [True]}, {"place": 0}])
+def test_three_kinds_refuses_what_does_not_fit(change):
+    words, asked, place, seen = KINDS["masked"]
+    panel = words, asked, change.get("place", place), change.get("seen", seen)
+    with pytest.raises(ValueError, match="'masked' has 3 words"):
+        pictures.three_kinds({"masked": panel})
+
+
 # From ids to logits
 
 

@@ -16,7 +16,7 @@
 #
 # - **You need**: the training loop of [11](11_training_that_is_not_fooled.ipynb), and cross-entropy.
 # - **It runs** in {{time}} on a laptop with two cores. For home: from *Bias correction* to the end of stage
-#   33, *Weight decay*, and exercises 2 to 4. 
+#   33, *Weight decay*, and exercises 2 to 4.
 
 # %% tags=["setup"]
 # SETUP
