@@ -532,7 +532,7 @@ check.label_hidden(mended)
 # | B | .00 | .00 | the source does not matter; positions do not matter in the source |
 # | C | 1.00 | .00 | not causal |
 #
-# (The kept checks are those of 09 and 10, in `helpers.checks`. They run a new model, without a training.)
+# (The kept checks, of 09 and 10, are in `helpers.checks`.)
 # Then plant a fault of your own that raises no error, train and score it as above, and give your neighbour
 # one line of such a table to solve.
 

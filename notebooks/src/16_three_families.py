@@ -11,8 +11,8 @@
 # GPT the decoder without a memory to look at, and T5 keeps both. The parts are the ones that you have
 # built, so what made three families of them? **How does the training data differ?**
 #
-# - **You need**: the masks of [09](09_decoder.ipynb), the model of [10](10_transformer.ipynb), and the
-#   grammar of [13](13_translation.ipynb).
+# - **You need**: the masks of [09](09_decoder.ipynb), the model of [10](10_transformer.ipynb), the loop of
+#   [12](12_training_that_generalises.ipynb), and the grammar of [13](13_translation.ipynb).
 # - **It runs** in {{time}} on a laptop with two cores, most of it in four short trainings. In class, *Does
 #   it copy?* and exercises 2 to 4 can be left for home.
 #
@@ -91,7 +91,7 @@ print(*[f"{i} {vocabulary[i]}" for i in example], sep="  ")
 #
 # Now make training data of such lines: inputs, a label for each place, and the label 0 where nothing is
 # asked. The first kind hides some words and asks for those, which is called **masked language modelling**.
-# BERT hides 15 % of the words; take 30 %, so that a short training has more to ask.
+# BERT asks for 15 % of the words; take 30 %, so that a short training has more to ask.
 
 
 # %%
@@ -143,9 +143,9 @@ for name, prepare in KINDS.items():
         print(f"  {what}  ", *[f"{word:7}" for word in row])
 
 # %% [markdown]
-# The same lines, and four times as many questions in one kind as in another. Set `share` to 0.9 and run the
-# cell with it and the last one again: there are more questions, and what is left to answer them from? Then
-# set it back, because the training reads it.
+# The same lines, and nearly four times as many questions in one kind as in another. Set `share` to 0.9 and
+# run the cell with it and the last one again: there are more questions, and what is left to answer them
+# from? Then set it back, because the training reads it.
 #
 # ## Stage 47 - Three models from the same parts
 #
@@ -222,10 +222,11 @@ plots.show(pictures.three_kinds(panels))
 # %% [markdown]
 # The masked model looks at both sides of its gap, the next-word model at what stands before, and the
 # Transformer at the whole source and at what stands before on its own side. **How does the training data
-# differ? All three ask for words of the same sentences: a few hidden ones with both sides in view, every next
-# one with only what stands before, or those of a translation with its source in view.** Nobody has to write
-# labels, since the sentences are their own. (Here each line holds a pair, so that the three can be compared.
-# BERT and GPT read plain text, and only the third kind must know which two sentences belong together.)
+# differ? All three ask for words of the same sentences: a few hidden ones with both sides in view, every
+# next one with only what stands before, or those of a translation with its source in view.** Nobody has to
+# write labels, since the sentences are their own. (Here each line holds a pair, so that the three can be
+# compared. BERT and GPT read plain text. A translator must know which two sentences belong together, and T5
+# does without that as well, as exercise 2 shows.)
 #
 # ## Stage 48 - One loop for all
 #
@@ -332,11 +333,11 @@ print(text(row))
 #
 # ### The table
 #
-# Now count, on the test lines. *Fill a gap* hides one German word and shows all the rest of the line, the
-# English side as well, while *continue* shows only what stands before that word. *Translate* shows the German
-# side and `en`, and every word must be right. The masked model is told how many words the translation has,
-# and fills as many gaps from left to right. Write down nine guesses first: near 0, in between, or more than
-# a half.
+# Now count, on the test lines. *Fill a gap* hides one German word and shows the rest of the line, the
+# English side as well (to the Transformer only the German one, since the English is its answer), while
+# *continue* shows only what stands before that word. *Translate* shows the German side and `en`, and every
+# word must be right. The masked model is told how many words the translation has, and fills as many gaps
+# from left to right. Write down nine guesses first: near 0, in between, or more than a half.
 
 
 # %%
@@ -377,11 +378,12 @@ assert min(following[2], both[2]) > 0.4 and masked[2] < 0.2
 # The masked model fills more gaps than the next-word model, since it reads what comes behind them, and it
 # does nearly nothing else. The Transformer was never asked for a German word, and finds none.
 #
-# **Can a next-word model translate? Yes: prompted with the German sentence and `en`, it writes the right
-# translation of more than half of the test sentences, word for word.** Translation was not its task. It stood
-# in its lines, and whatever can be written as a line can be learned by saying the next word, which is one
-# reason why most large language models today belong to this family. The Transformer had the same steps and
-# half the questions, and which of the two translates better is not settled by one training each.
+# **Can a next-word model translate? Yes: given the German sentence and `en` as a beginning, a **prompt**,
+# it writes the right translation of more than half of the test sentences, word for word.** Translation was
+# not its task. It stood in its lines, and whatever can be written as a line can be asked for as a next
+# word, which is one reason why most large language models today belong to this family. The Transformer had
+# the same steps and half the questions, and which of the two translates better is not settled by one
+# training each.
 #
 # Are gaps closed, then, to a model that cannot look behind them? Try every word of the vocabulary in the gap,
 # and take the line that the next-word model finds likeliest as a whole, as 14 scored sentences. That costs a
@@ -423,6 +425,7 @@ def copying(model, length=8):
     ids = torch.cat([torch.full((64, 1), DE), drawn, drawn], dim=1)  # (B, 2 L + 1)
     with eval_mode(model), record_attention(model) as maps:
         found = model(ids[:, :-1]).argmax(-1)[:, length + 1 :]  # (B, L - 1)
+    # the place behind the earlier copy of a word stands length - 1 places back
     looks = [weights.diagonal(1 - length, -2, -1)[..., 2:].mean((0, -1)) for weights in maps.values()]
     return (found == drawn[:, 1:]).float().mean().item(), torch.stack(looks)  # (layers, H)
 
@@ -431,12 +434,13 @@ def copying(model, length=8):
 right, looks = copying(models["next word"])
 even = sum(1 / n for n in range(10, 17)) / 7  # if a place gave the same to all that it may see
 print(f"right: {right:.1f}, best head: {looks.max():.1f}, looking evenly: {even:.1f}")
+assert right < 0.1 and looks.max() < 2 * even
 
 # %% [markdown]
-# It has none: it copies nothing, and no head gives the word to copy much more than an even look would. A
-# likely reason is its data, because a line of the grammar uses no noun twice. If that is the reason, the same
-# class must grow such heads from lines that repeat themselves. So make rows of drawn words that repeat, each
-# with a period of its own, and ask for every word that has come before.
+# On such rows it shows none: it copies nothing, and no head gives the word to copy twice what an even look
+# would. A likely reason is its data, because a line of the grammar uses no noun twice. If that is the
+# reason, the same class must grow such heads from lines that repeat themselves. So make rows of drawn words
+# that repeat, each with a period of its own, and ask for every word that can be known.
 
 
 # %%
@@ -453,8 +457,9 @@ print(f"{fit(copier, periodic, steps=450):,} questions")
 
 
 # %% [markdown]
-# Find the heads, and switch them off, since without its weights a head says nothing: first each head of layer
-# 2 alone, then all four together. How much of the copying will be left?
+# Find the heads, and switch them off, since without its weights a head says nothing: first each head of
+# layer 2 alone, then all four together, and as a control the four of layer 1. How much of the copying will
+# be left?
 
 
 # %%
@@ -471,9 +476,10 @@ right, looks = copying(copier)
 print(f"right: {right:.2f}")
 for layer, row in enumerate(looks.tolist(), 1):
     print(f"layer {layer} gives the word to copy:", *[f"{look:.2f}" for look in row])
-for heads in ([0], [1], [2], [3], [0, 1, 2, 3]):
-    hook = switch_off(copier.encoder.layers[1], heads)
-    print(f"without {heads} of layer 2: {copying(copier)[0]:.2f}")
+every = [0, 1, 2, 3]
+for layer, heads in ((2, [0]), (2, [1]), (2, [2]), (2, [3]), (2, every), (1, every)):
+    hook = switch_off(copier.encoder.layers[layer - 1], heads)
+    print(f"without {heads} of layer {layer}: {copying(copier)[0]:.2f}")
     hook.remove()
 
 # %% [markdown]
@@ -500,10 +506,10 @@ for heads in ([0], [1], [2], [3], [0, 1, 2, 3]):
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
-asked = [4, 22, 12]
+labels_asked = [4, 22, 12]
 ### END SOLUTION
 
-check.labels_on_paper(asked)
+check.labels_on_paper(labels_asked)
 
 # %% [markdown]
 # **2. Core.** T5 trains encoder and decoder on *one* sentence, in which some spans of words are hidden. In
@@ -542,6 +548,7 @@ def broken_mask(ids, hidden):
 
 few = torch.tensor([[4, 50, 60, 70, 2]])
 inputs, labels = broken_mask(few, few == 60)
+print("inputs", inputs.tolist(), "labels", labels.tolist())
 
 
 # %% tags=["exercise"]
@@ -561,9 +568,10 @@ check.mask_mended(mask_mended)
 #
 # Lines that are cut at a place drawn at random, with a gap as their last word: what the model is asked for
 # in use must occur in its data. Both columns before and after, at equal steps. And a count: such a line
-# holds one question about what comes next where the next-word data asks about twenty, so even a model that
+# holds one question about what comes next where the next-word data asks about sixteen, so even a model that
 # learns it pays in steps. With half of the lines cut and half as before, the price for the gaps can be read
-# off. If *continue* does not rise, the reason given in stage 49 was wrong.
+# off. If *continue* does not rise with several times the steps either, the reason given in stage 49 was
+# wrong.
 #
 # </details>
 #

@@ -144,7 +144,7 @@ WRONG = {
     ],
     "farther": [
         (nn.Identity, "has not learned"),
-        (PositionalEncoding, "no farther"),
+        (PositionalEncoding, "half at most"),
         (TooShort, "up to 64"),
         (Wider, "(B, S, D)"),
     ],
