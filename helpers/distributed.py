@@ -17,7 +17,6 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from helpers import fast
 from helpers.arguments import one_line
 from helpers.data import PAD_ID, Batch
 
@@ -168,5 +167,4 @@ def seed(*numbers):
     With this before every step a checkpoint need not hold the states of all their generators.
     """
     if processes() > 1:
-        fast.choice()  # draws too, the first time
         torch.manual_seed(random.Random(str((*numbers, dist.get_rank()))).getrandbits(63))

@@ -361,7 +361,6 @@ class Run:
                 self.optimizer.state[p] = {"step": parts["step"][name]} | moments
         self.history = history
         self.epoch, self.position, self.averaged = about["epoch"], about["position"], about["averaged"]
-        fast.choice()  # which draws random numbers where it is not made yet
         for name, (_, put) in random_states(self.device).items():
             if name in tensors:  # a checkpoint of another device has no state for this one
                 put(tensors[name])

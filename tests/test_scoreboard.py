@@ -214,6 +214,15 @@ def test_no_recorded_row_is_stale(name):
     assert len({settings_of(BOARDS[name], row) for row in BOARDS[name].rows}) == len(BOARDS[name].rows)
 
 
+RANGES = {  # of columns that are no shares
+    "gap": (-0.05, 1),  # a difference of two scores, near 0 of either sign
+    "apart, from": (-1, 1),
+    "apart, to": (-1, 1),
+    "loss": (0, 10),  # nats
+    "BLEU": (0, 100),
+}
+
+
 @pytest.mark.parametrize("name", BOARDS)
 def test_every_board_is_recorded_whole(name):
     board, table = BOARDS[name], recorded(name)
@@ -221,8 +230,8 @@ def test_every_board_is_recorded_whole(name):
     assert len({tuple(scores) for scores in table.values()}) == 1, "rows with different columns"
     for scores in table.values():
         for column, runs in scores.items():
-            lowest = -0.05 if column == "gap" else 0  # a difference of two scores, near 0 of either sign
-            assert len(runs) == len(board.seeds) and all(lowest <= run <= 1 for run in runs)
+            lowest, highest = RANGES.get(column, (0, 1))
+            assert len(runs) == len(board.seeds) and all(lowest <= run <= highest for run in runs)
 
 
 @pytest.mark.parametrize(

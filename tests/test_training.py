@@ -110,7 +110,7 @@ def test_an_interrupted_training_goes_on_exactly(tmp_path, monkeypatch, stop_aft
         train(fresh(), copies(), CONFIG, valid=copies(10), checkpoint=path, save_every=2)
     resumed = fresh()
     torch.manual_seed(99)  # whatever happened in between
-    training.fast.choice.cache_clear()  # as in a new process, where it draws random numbers first
+    training.fast.choice.cache_clear()  # as in a new process
     history = train(resumed, copies(), CONFIG, valid=copies(10), checkpoint=path, resume=True, save_every=2)
     assert same(resumed, whole)
     assert history.loss == expected.loss and history.valid_loss == expected.valid_loss
