@@ -484,9 +484,10 @@ for layer, heads in ((2, [0]), (2, [1]), (2, [2]), (2, [3]), (2, every), (1, eve
 
 # %% [markdown]
 # All four heads of layer 2 give most of their weight to the word to copy, and layer 1 gives it little. Any
-# one of them can be spared, because the other three do the same, but without all four nothing is copied. So
-# the same class grows induction heads in fewer steps when its lines repeat, and grows none from the grammar.
-# To find the word *behind* an earlier copy, layer 2 needs words that know what stood before them. Presumably
+# one of them can be spared, but without all four nothing is copied, and little without the four of layer 1:
+# switching off shows that both layers are needed, and the weights which of them does the looking. So the
+# same class grows induction heads in fewer steps when its lines repeat, and grows none from the grammar. To
+# find the word *behind* an earlier copy, layer 2 needs words that know what stood before them. Presumably
 # layer 1 tells them, like the first hop in 08, and `record_attention` could show it.
 #
 # ## Recap
