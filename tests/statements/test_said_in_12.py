@@ -62,6 +62,7 @@ def test_2000_noisy_sentences_close_the_gap_until_they_are_read_as_often_and_200
     assert min(REMEDIES["2000 sentences, 4000 steps"]["gap"]) > 0.25
     assert round(400 * 64 / 2000) == 13 and 400 * 64 / 200 == 4000 * 64 / 2000 == 128
     assert max(REMEDIES["200 sentences, no noise"]["gap"]) < 0.001
+    assert min(AGAIN["count, 200 sentences, no noise"]["gap"]) > 0.09
 
 
 # The remedies
@@ -78,13 +79,6 @@ def test_dropout_and_weight_decay_narrow_the_gap_and_smoothing_hardly():
         assert max(REMEDIES[row]["gap"]) < min(NOTHING["gap"]) - 0.1
     smoothed = REMEDIES["label smoothing 0.1"]["gap"]
     assert min(NOTHING["gap"]) - 0.02 < max(smoothed) < min(NOTHING["gap"])
-
-
-def test_decay_001_changes_nothing_that_shows_and_5_leaves_a_model_that_is_right_in_76_and_says_41():
-    for column, scores in REMEDIES["weight decay 0.01"].items():
-        assert mean(scores) == pytest.approx(mean(NOTHING[column]), abs=0.01)
-    assert shown(REMEDIES, "weight decay 5") == "0.76"
-    assert shown(REMEDIES, "weight decay 5", "confidence") == "0.41"
 
 
 def test_on_10_000_sentences_without_noise_smoothing_only_spoils_the_confidence():
