@@ -128,7 +128,7 @@ def test_build(root, capsys):
     assert "tags=" not in learner.cells[0].source and "built:" not in learner.cells[0].source
 
     last = build.read_notebook(source.notebook_path(root, "02_nothing"))
-    assert "still to come" in last.cells[0].source
+    assert "This is the last lesson" in last.cells[0].source
     assert not source.notebook_path(root, "02_nothing", solved=True).exists()
     readme = (root / "README.md").read_text(encoding="utf-8")
     assert (

@@ -179,7 +179,7 @@ def next_link(root: Path, name: str) -> str:
     """A sentence that leads on from lesson `name`."""
     later = [other for other in source_names(root) if other > name and not is_study(other)]
     if not later:
-        return "The next notebook is still to come."
+        return "This is the last lesson; [the map](00_start_here.ipynb) shows the whole road."
     return f"Next: [{read_source(root, later[0]).title}]({later[0]}.ipynb)."
 
 

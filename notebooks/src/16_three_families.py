@@ -12,7 +12,8 @@
 # built, so what made three families of them? **How does the training data differ?**
 #
 # - **You need**: the masks of [09](09_decoder.ipynb), the model of [10](10_transformer.ipynb), the loop of
-#   [12](12_training_that_generalises.ipynb), and the grammar of [13](13_translation.ipynb).
+#   [12](12_training_that_generalises.ipynb), the grammar of [13](13_translation.ipynb), and the scores of
+#   whole sentences in [14](14_decoding.ipynb).
 # - **It runs** in {{time}} on a laptop with two cores, most of it in four short trainings. In class, *Does
 #   it copy?* and exercises 2 to 4 can be left for home.
 #
@@ -145,7 +146,7 @@ for name, prepare in KINDS.items():
 # %% [markdown]
 # The same lines, and nearly four times as many questions in one kind as in another. Set `share` to 0.9 and
 # run the cell with it and the last one again: there are more questions, and what is left to answer them
-# from? Then set it back, because the training reads it.
+# from? Then set it back and run both cells again, because the training reads it.
 #
 # ## Stage 47 - Three models from the same parts
 #
@@ -375,17 +376,18 @@ assert masked[0] > following[0] + 0.1 and following[1] > masked[1] + 0.1 and max
 assert min(following[2], both[2]) > 0.4 and masked[2] < 0.2
 
 # %% [markdown]
-# The masked model fills more gaps than the next-word model, since it reads what comes behind them, and it
-# does nearly nothing else. The Transformer was never asked for a German word, and finds none.
+# The masked model fills more gaps than the next-word model, which cannot read what comes behind them, and it
+# does nearly nothing else. Its data may be why: a whole English side was almost never hidden. The Transformer
+# was never asked for a German word, and finds none.
 #
-# **Can a next-word model translate? Yes: given the German sentence and `en` as a beginning, a **prompt**,
+# **Can a next-word model translate? Yes: given the German sentence and `en` as a beginning, a *prompt*,
 # it writes the right translation of more than half of the test sentences, word for word.** Translation was
 # not its task. It stood in its lines, and whatever can be written as a line can be asked for as a next
 # word, which is one reason why most large language models today belong to this family. The Transformer had
 # the same steps and half the questions, and which of the two translates better is not settled by one
 # training each.
 #
-# Are gaps closed, then, to a model that cannot look behind them? Try every word of the vocabulary in the gap,
+# Is a gap out of reach, then, for a model that cannot look behind it? Try every word of the vocabulary there,
 # and take the line that the next-word model finds likeliest as a whole, as 14 scored sentences. That costs a
 # pass over more than 500 lines for each gap, so take 50 gaps. Will it come near to the masked model?
 
@@ -405,17 +407,18 @@ filled = sum(guess("masked words", line[:k], line[k + 1 :]) == line[k] for line,
 print(f"masked words, one pass: {filled:.2f}   next word, every word tried: {tried:.2f}")
 
 # %% [markdown]
-# It leaves it behind. While it says the word, the next-word model knows nothing of what will follow, but
-# a wrong word makes what follows unlikely, and the score of the line holds both. What it cannot do is answer
-# in one pass. A likely reason why it wins is the number of its questions, nearly four times as many in the
-# same steps, and a masked model trained four times as long would show whether that is all.
+# The next-word model leaves the masked one far behind. While it says the word, the next-word model knows
+# nothing of what will follow, but a wrong word makes what follows unlikely, and the score of the line holds
+# both. What it cannot do is answer in one pass. A likely reason why it wins is the number of its questions,
+# nearly four times as many in the same steps, and a masked model trained four times as long would show
+# whether that is all.
 #
 # ## Stage 50 - Does it copy?
 #
 # A next-word model could learn one more thing: where has this word come before, and what followed it then?
-# Say that again. A head that looks there is called an **induction head**, and large language models have
-# them. Does yours? Draw words at random, write them twice, and ask for the second half, in which every word
-# but the first can be known. Which of its lines would have taught it that?
+# That word is a good guess. A head that looks there is called an **induction head**, and large language
+# models have them. Does yours? Draw words at random, write them twice, and ask for the second half, in
+# which every word but the first can be known. Which of its lines would have taught it that?
 
 
 # %%
@@ -433,7 +436,7 @@ def copying(model, length=8):
 # %%
 right, looks = copying(models["next word"])
 even = sum(1 / n for n in range(10, 17)) / 7  # if a place gave the same to all that it may see
-print(f"right: {right:.1f}, best head: {looks.max():.1f}, looking evenly: {even:.1f}")
+print(f"right: {right:.2f}, best head: {looks.max():.2f}, looking evenly: {even:.2f}")
 assert right < 0.1 and looks.max() < 2 * even
 
 # %% [markdown]
@@ -486,7 +489,8 @@ for layer, heads in ((2, [0]), (2, [1]), (2, [2]), (2, [3]), (2, every), (1, eve
 # All four heads of layer 2 give most of their weight to the word to copy, and layer 1 gives it little. Any
 # one of them can be spared, but without all four nothing is copied, and little without the four of layer 1:
 # switching off shows that both layers are needed, and the weights which of them does the looking. So the
-# same class grows induction heads in fewer steps when its lines repeat, and grows none from the grammar. To
+# same class grows induction heads in fewer steps when its lines repeat, and shows none on such rows after the
+# grammar. The two kinds of lines differ in more than repetition: grammar lines written twice would tell. To
 # find the word *behind* an earlier copy, layer 2 needs words that know what stood before them. Presumably
 # layer 1 tells them, like the first hop in 08, and `record_attention` could show it.
 #
