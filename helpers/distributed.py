@@ -32,13 +32,14 @@ def join(device):
         ValueError: variables that make no sense, a device for one process only, or too few GPUs.
         ConnectionError: not all have come within a minute.
     """
-    kind, rank, world = torch.device(device).type, *map(os.environ.get, ("RANK", "WORLD_SIZE"))
-    if world in (None, "1") or processes() > 1:
+    kind, names = torch.device(device).type, ("RANK", "WORLD_SIZE", "MASTER_PORT", "MASTER_ADDR")
+    rank, world, port, place = values = [os.environ.get(name, "") for name in names]
+    if world in ("", "1") or processes() > 1:
         return
-    if not (world + (rank or "-")).isdecimal() or int(rank) >= int(world):
+    if not (all(map(str.isdecimal, values[:3])) and int(rank) < int(world) and int(port) < 2**16 and place):
         raise ValueError(
-            f"RANK={rank} and WORLD_SIZE={world}: expected the number of this process, from 0, and of all. "
-            "Start with torchrun, which sets both, or unset both."
+            f"{', '.join(map('{}={}'.format, names, values))}: expected the number of this process, from 0, "
+            "and of all, and where to meet. Start with torchrun, which sets all four, or unset WORLD_SIZE."
         )
     if kind not in ("cpu", "cuda"):
         raise ValueError(f"device {device}: several processes train on cpu or cuda. Choose --device cpu.")
@@ -51,20 +52,25 @@ def join(device):
             )
         torch.cuda.set_device(own)  # which "cuda" means from here on
     try:
-        patience = WAIT / 2 if int(rank) else WAIT  # the first is called twice
-        store, rank, world = next(dist.rendezvous("env://", timeout=patience))
-        store = meet(store, rank, world)
+        rank, world = int(rank), int(world)
+        store = meet(common(), rank, world)
     except (RuntimeError, TimeoutError) as error:
-        place = ":".join(os.environ[name] for name in ("MASTER_ADDR", "MASTER_PORT"))
         raise ConnectionError(
-            f"waited in vain at {place} for all {world} processes to come ({one_line(error)}). Start them "
-            f"within {WAIT.seconds} s of each other, with an address that all can reach."
+            f"waited in vain at {place}:{port} for all {world} processes to come ({one_line(error)}). Start "
+            f"them within {WAIT.seconds} s of each other, with an address that all can reach."
         ) from error
     backend = {"cpu": "gloo", "cuda": "nccl"}[kind]
     dist.init_process_group(backend, store=store, rank=rank, world_size=world)
     atexit.register(dist.destroy_process_group)
     if rank:
         os.environ["TRANSFORMER_QUIET"] = "1"  # no progress bar
+
+
+def common():
+    """What torchrun, or else the first process, stores for all."""
+    store = next(dist.rendezvous("env://", world_size=1, timeout=WAIT / 2))[0]  # which tries twice
+    store.set_timeout(WAIT)
+    return store
 
 
 def meet(store, rank, world):
@@ -105,14 +111,20 @@ def everywhere(fact):
     return facts
 
 
-def restarted():
-    """Whether torchrun has started the processes again, since one of them was lost; all of them must ask."""
-    return any(count != "0" for count in everywhere(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")))
+def begun():
+    """Whether processes that torchrun has started before came to `begin`; all must ask."""
+    return any(everywhere("TORCHELASTIC_RUN_ID" in os.environ and common().check(["begun"])))
+
+
+def begin():
+    """Let those that torchrun starts again, when one is lost, know that they go on."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        common().set("begun", "")
 
 
 def complaint(command, error):
     """An error in one line, as a command prints it; among several processes it says whose it is."""
-    text, several = one_line(error), os.environ.get("WORLD_SIZE", "1") != "1"
+    text, several = one_line(error), os.environ.get("WORLD_SIZE", "1") not in ("", "1")
     if processes() > 1 and isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text):
         text = f"another process has ended or is out of reach ({text[:150]}). See whether it says why."
     return f"{command}, process {os.environ.get('RANK')}: {text}" if several else f"{command}: {text}"
@@ -133,7 +145,8 @@ def replicate(module, facts):
                     f"the processes differ: {name} is {first.get(name)} in process 0 and {own.get(name)} in "
                     f"process {rank}. Give all of them the same sentences, settings and checkpoint."
                 )
-    replica = DistributedDataParallel(module, static_graph=True)  # which lets parameters be unused
+    module.unused = torch.nn.Parameter(next(module.parameters()).new_zeros(1))  # it warns where there is none
+    replica = DistributedDataParallel(module, find_unused_parameters=True)
     replica.broadcast_buffers = False  # they never change
     return replica
 

@@ -143,8 +143,9 @@ def run(args):
             "Choose a smaller vocab-size, d-model, d-ff or n-layers."
         )
     distributed.join(args.device)
-    args.resume = args.resume or distributed.restarted()
+    args.resume = distributed.begun() or args.resume
     check_folder(args.out, args.resume)
+    distributed.begin()
     out = Path(args.out).expanduser()
     out.mkdir(parents=True, exist_ok=True)
     pairs, valid, test = load_splits(args.data, args.direction)

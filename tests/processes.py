@@ -27,9 +27,9 @@ def drawn(n=60):
     return [(row, row) for row in rows]
 
 
-def fresh(dropout=0.0):
+def fresh(kind=Transformer, dropout=0.0):
     torch.manual_seed(0)
-    return Transformer(10, 10, 16, 2, 32, 1, dropout, joint_vocabulary=True).double()
+    return kind(10, 10, 16, 2, 32, 1, dropout, joint_vocabulary=True).double()
 
 
 def run(folder, name, model, pairs, **options):
@@ -62,6 +62,19 @@ def partly(folder):
     model.encoder.requires_grad_(False)
     model.unused = nn.Linear(2, 2).double()
     run(folder, "partly", model, drawn())
+
+
+class Sometimes(Transformer):
+    """Not every batch uses every parameter."""
+
+    def forward(self, src, tgt):
+        return super().forward(src, tgt) * (self.factor if src.size(1) > 5 else 1)
+
+
+def sometimes(folder):
+    model = fresh(Sometimes)
+    model.factor = nn.Parameter(torch.ones(1).double())
+    run(folder, "sometimes", model, drawn())
 
 
 def resumed(folder):

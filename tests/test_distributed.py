@@ -5,18 +5,19 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import processes
 import pytest
 import torch
 
-from helpers import distributed
+from helpers import distributed, train
 from helpers.checkpoints import read_tensors
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="torchrun and SIGKILL are for Unix")
 ROOT = Path(__file__).parents[1]
-OURS = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+OURS = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID")
 
 
 def together(n, folder, *scenarios, restarts=0):
@@ -40,7 +41,14 @@ def together(n, folder, *scenarios, restarts=0):
 def alone(tmp_path_factory):
     """What a single process makes of the scenarios."""
     folder = tmp_path_factory.mktemp("alone")
-    for scenario in (processes.whole, processes.slow, processes.few, processes.partly, processes.begun):
+    for scenario in (
+        processes.whole,
+        processes.slow,
+        processes.few,
+        processes.partly,
+        processes.sometimes,
+        processes.begun,
+    ):
         scenario(folder)
     return folder
 
@@ -50,8 +58,10 @@ def two(alone, tmp_path_factory):
     """What two processes make of them, and then of a disk that is full."""
     folder = tmp_path_factory.mktemp("two")
     shutil.copy(alone / "begun", folder / "other")
-    done = together(2, folder, "whole", "slow", "few", "partly", "resumed", "refused", "begun", "full")
-    assert done.returncode == 1 and "[rank" not in done.stderr, done.stderr  # no traceback
+    done = together(
+        2, folder, "whole", "slow", "few", "partly", "sometimes", "resumed", "refused", "begun", "full"
+    )
+    assert done.returncode == 1 and "[rank" not in done.stderr, done.stderr  # no traceback or warning
     return folder, done
 
 
@@ -74,7 +84,7 @@ def assert_equal(path, other):
         assert about[name] == pytest.approx(known[name], abs=1e-5)
 
 
-@pytest.mark.parametrize("scenario", ["whole", "slow", "few", "partly"])
+@pytest.mark.parametrize("scenario", ["whole", "slow", "few", "partly", "sometimes"])
 def test_two_processes_end_with_the_weights_of_one(alone, two, scenario):
     assert_equal(two[0] / scenario, alone / scenario)
 
@@ -149,13 +159,69 @@ def test_a_meeting_to_which_nobody_comes_ends(environment, rank):
     assert distributed.processes() == 1 and distributed.leads()
 
 
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_an_address_that_nobody_answers_is_given_up_in_time(environment, monkeypatch, rank):
+    """PyTorch tries twice as long as it is told, and then some."""
+    environment(RANK=rank, WORLD_SIZE="2")
+    told = []
+
+    def rendezvous(*_, timeout, **__):
+        told.append(timeout)
+        raise TimeoutError
+
+    monkeypatch.setattr(distributed.dist, "rendezvous", rendezvous)
+    with pytest.raises(ConnectionError):
+        distributed.join("cpu")
+    assert told == [distributed.WAIT / 2]
+
+
+@pytest.fixture
+def kept(environment):
+    """Sets what torchrun sets, and keeps the store that it keeps."""
+
+    def keep(**values):
+        environment(TORCHELASTIC_USE_AGENT_STORE="True", TORCHELASTIC_RUN_ID="7", **values)
+        port = int(os.environ["MASTER_PORT"])
+        return distributed.dist.TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False)
+
+    return keep
+
+
+def test_the_first_process_may_be_the_last_to_come(kept, monkeypatch):
+    store = kept(RANK="1", WORLD_SIZE="2")
+    monkeypatch.setattr(distributed, "WAIT", distributed.timedelta(seconds=4))
+    monkeypatch.setattr(distributed.dist, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr(distributed.atexit, "register", lambda _: None)
+    monkeypatch.setenv("TRANSFORMER_QUIET", "1")
+    late = threading.Timer(3, distributed.meet, (store, 0, 2))
+    late.start()
+    distributed.join("cpu")
+    late.join()
+
+
+def test_a_restart_goes_on_with_nothing_but_what_it_began(kept, monkeypatch, tmp_path, capsys):
+    """What a training was refused stays refused when torchrun tries again."""
+    store = kept(RANK="0", WORLD_SIZE="1")
+    monkeypatch.setattr(train, "load_splits", lambda *_: 1 / 0)
+    for n, words in enumerate(["Add --resume", "Add --resume", "division", "division"]):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", str(n))
+        (tmp_path / "checkpoint.safetensors").touch()
+        if n == 2:
+            (tmp_path / "checkpoint.safetensors").unlink()
+        assert train.main(["--out", str(tmp_path)]) == 1
+        assert words in capsys.readouterr().err
+    del store
+
+
 @pytest.mark.parametrize(
     ("values", "device", "words"),
     [
-        ({"RANK": "2", "WORLD_SIZE": "2"}, "cpu", "RANK=2 and WORLD_SIZE=2"),
-        ({"WORLD_SIZE": "2"}, "cpu", "RANK=None and WORLD_SIZE=2.*unset both"),
+        ({"RANK": "2", "WORLD_SIZE": "2"}, "cpu", "RANK=2, WORLD_SIZE=2"),
+        ({"WORLD_SIZE": "2"}, "cpu", "RANK=, WORLD_SIZE=2.*unset WORLD_SIZE"),
         ({"RANK": "0", "WORLD_SIZE": "two"}, "cpu", "WORLD_SIZE=two"),
         ({"RANK": "-1", "WORLD_SIZE": "2"}, "cpu", "RANK=-1"),
+        ({"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": ""}, "cpu", "MASTER_ADDR=: .*unset WORLD_SIZE"),
+        ({"RANK": "0", "WORLD_SIZE": "2", "MASTER_PORT": "x"}, "cpu", "MASTER_PORT=x, "),
         ({"RANK": "0", "WORLD_SIZE": "2"}, "mps", "device mps.*--device cpu"),
         (
             {"RANK": "7", "WORLD_SIZE": "8", "LOCAL_RANK": "3"},
@@ -173,7 +239,7 @@ def test_variables_that_make_no_sense_are_named(environment, monkeypatch, values
 
 def test_a_process_that_is_alone_meets_nobody(environment, monkeypatch):
     monkeypatch.setattr(distributed.dist, "rendezvous", lambda *_, **__: pytest.fail("not needed"))
-    for values in ({}, {"RANK": "0", "WORLD_SIZE": "1"}):
+    for values in ({}, {"RANK": "3"}, {"WORLD_SIZE": ""}, {"RANK": "0", "WORLD_SIZE": "1"}):
         environment(**values)
         distributed.join("mps")
         batch, module = object(), object()
