@@ -54,13 +54,14 @@ def join(device):
     try:
         rank, world = int(rank), int(world)
         store = meet(common(), rank, world)
+        backend = {"cpu": "gloo", "cuda": "nccl"}[kind]
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=WAIT)
     except (RuntimeError, TimeoutError) as error:
         raise ConnectionError(
             f"waited in vain at {place}:{port} for all {world} processes to come ({one_line(error)}). Start "
             f"them within {WAIT.seconds} s of each other, with an address that all can reach."
         ) from error
-    backend = {"cpu": "gloo", "cuda": "nccl"}[kind]
-    dist.init_process_group(backend, store=store, rank=rank, world_size=world)
+    dist.distributed_c10d._set_pg_timeout(timedelta(minutes=30))  # those who have come may be slow
     atexit.register(dist.destroy_process_group)
     if rank:
         os.environ["TRANSFORMER_QUIET"] = "1"  # no progress bar

@@ -191,12 +191,23 @@ def test_the_first_process_may_be_the_last_to_come(kept, monkeypatch):
     store = kept(RANK="1", WORLD_SIZE="2")
     monkeypatch.setattr(distributed, "WAIT", distributed.timedelta(seconds=4))
     monkeypatch.setattr(distributed.dist, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr(distributed.dist.distributed_c10d, "_set_pg_timeout", lambda _: None)
     monkeypatch.setattr(distributed.atexit, "register", lambda _: None)
     monkeypatch.setenv("TRANSFORMER_QUIET", "1")
     late = threading.Timer(3, distributed.meet, (store, 0, 2))
     late.start()
     distributed.join("cpu")
     late.join()
+
+
+def test_a_process_that_is_lost_once_it_has_come_is_not_waited_for(kept):
+    store = kept(RANK="0", WORLD_SIZE="2")
+    lost = threading.Thread(target=distributed.meet, args=(store, 1, 2))
+    lost.start()
+    with pytest.raises(ConnectionError, match="for all 2"):
+        distributed.join("cpu")
+    lost.join()
+    assert distributed.processes() == 1
 
 
 def test_a_restart_goes_on_with_nothing_but_what_it_began(kept, monkeypatch, tmp_path, capsys):
