@@ -146,8 +146,7 @@ def replicate(module, facts):
                     f"the processes differ: {name} is {first.get(name)} in process 0 and {own.get(name)} in "
                     f"process {rank}. Give all of them the same sentences, settings and checkpoint."
                 )
-    module.unused = torch.nn.Parameter(next(module.parameters()).new_zeros(1))  # it warns where there is none
-    replica = DistributedDataParallel(module, find_unused_parameters=True)
+    replica = DistributedDataParallel(module, static_graph=True)  # which lets parameters be unused
     replica.broadcast_buffers = False  # they never change
     return replica
 

@@ -64,19 +64,6 @@ def partly(folder):
     run(folder, "partly", model, drawn())
 
 
-class Sometimes(Transformer):
-    """Not every batch uses every parameter."""
-
-    def forward(self, src, tgt):
-        return super().forward(src, tgt) * (self.factor if src.size(1) > 5 else 1)
-
-
-def sometimes(folder):
-    model = fresh(Sometimes)
-    model.factor = nn.Parameter(torch.ones(1).double())
-    run(folder, "sometimes", model, drawn())
-
-
 def resumed(folder):
     """Goes on from the checkpoint of another number of processes."""
     run(folder, "resumed", fresh(), drawn(), checkpoint=folder / "other", resume=True)

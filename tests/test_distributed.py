@@ -46,7 +46,6 @@ def alone(tmp_path_factory):
         processes.slow,
         processes.few,
         processes.partly,
-        processes.sometimes,
         processes.begun,
     ):
         scenario(folder)
@@ -58,9 +57,7 @@ def two(alone, tmp_path_factory):
     """What two processes make of them, and then of a disk that is full."""
     folder = tmp_path_factory.mktemp("two")
     shutil.copy(alone / "begun", folder / "other")
-    done = together(
-        2, folder, "whole", "slow", "few", "partly", "sometimes", "resumed", "refused", "begun", "full"
-    )
+    done = together(2, folder, "whole", "slow", "few", "partly", "resumed", "refused", "begun", "full")
     assert done.returncode == 1 and "[rank" not in done.stderr, done.stderr  # no traceback or warning
     return folder, done
 
@@ -84,7 +81,7 @@ def assert_equal(path, other):
         assert about[name] == pytest.approx(known[name], abs=1e-5)
 
 
-@pytest.mark.parametrize("scenario", ["whole", "slow", "few", "partly", "sometimes"])
+@pytest.mark.parametrize("scenario", ["whole", "slow", "few", "partly"])
 def test_two_processes_end_with_the_weights_of_one(alone, two, scenario):
     assert_equal(two[0] / scenario, alone / scenario)
 
