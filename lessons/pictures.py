@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle, Wedge
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogLocator
 
 from helpers.plots import (
     COLOURS,
@@ -21,6 +22,7 @@ from helpers.plots import (
     PALE_GREY,
     TODAY,
     checked_weights,
+    curves,
     draw_arrow,
     draw_part,
     write,
@@ -486,6 +488,27 @@ def seed_dots(scores, *, marks=None, scale="accuracy", title=None):
     ax.spines[["top", "right", "left"]].set_visible(False)
     if title:
         ax.set_title(title, fontsize=15, pad=30 if marks else 10)
+    return fig
+
+
+def by_amount(lines, *, xlabel=None, ylabel="share", title=None):
+    """Lines through the means at several amounts, on a logarithmic scale, a dot a seed; returns the figure.
+
+    `lines` is {name: {amount: [score per seed]}}. Raises ValueError where an amount has no score.
+    """
+    if not lines or not all(points and all(map(len, points.values())) for points in lines.values()):
+        raise ValueError("an amount has no score, expected {name: {amount: [score per seed]}}")
+    _, ax = plt.subplots(figsize=(9.5, 4.8), layout="constrained")
+    ax.set_xscale("log")
+    for index, points in enumerate(lines.values()):
+        for amount, scores in points.items():
+            look = {"s": 40, "marker": MARKERS[index], "color": COLOURS[index], "alpha": 0.5}
+            ax.scatter([amount] * len(scores), scores, **look)
+    means = {name: (list(points), [*map(np.mean, points.values())]) for name, points in lines.items()}
+    fig = curves(means, xlabel=xlabel, ylabel=ylabel, title=title, ax=ax)
+    amounts = sorted({amount for points in lines.values() for amount in points})
+    ax.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
+    ax.minorticks_off()
     return fig
 
 
@@ -1158,6 +1181,33 @@ def _listed(values):
 def _short(number):
     """A number with at most two decimals: 1, 0.5, -0.71."""
     return f"{round(float(number), 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+
+
+def against_length(panels, *, title=None):
+    """Lines over the length of a text, one panel for each thing that is measured; returns the figure.
+
+    `panels` is {what is measured: {name: (lengths, numbers)}}. Both scales are logarithmic: what grows with
+    the length is a straight line, and what grows with its square one that is twice as steep. Raises
+    ValueError when there is no panel, or a number is not above zero.
+    """
+    if not panels:
+        raise ValueError("panels is empty, expected {what is measured: {name: (lengths, numbers)}}")
+    for what, lines in panels.items():
+        lowest = min((min(numbers, default=0) for _, numbers in lines.values()), default=0)
+        if lowest <= 0:
+            raise ValueError(f"{what!r} holds {lowest}, expected lines of numbers above 0")
+    fig, axes = plt.subplots(1, len(panels), figsize=(10 if len(panels) > 1 else 7.5, 4.4), squeeze=False,
+                             layout="constrained")  # fmt: skip
+    for ax, (what, lines) in zip(axes[0], panels.items(), strict=True):
+        ax.set_xscale("log", base=2)
+        ticks = sorted({length for lengths, _ in lines.values() for length in lengths})
+        curves(lines, ax=ax, xlabel="words", ylabel="", title=what, log=True)
+        ax.set_xticks(ticks, ticks)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        ax.minorticks_off()
+    if title:
+        fig.suptitle(title, fontsize=15)
+    return fig
 
 
 def race(tables, *, scale="times as fast"):

@@ -414,6 +414,24 @@ def test_sure_and_right_joins_the_means_and_names_the_strengths():
         pictures.sure_and_right({"smoothing": [(0, [], [])]})
 
 
+# against_length
+
+
+def test_against_length_draws_each_panel_on_two_logarithmic_scales():
+    panels = {"ms": {"measured": ([256, 512], [1.0, 3.0]), "counted": ([256, 512], [1.0, 2.5])}}
+    fig = pictures.against_length(panels | {"MiB": {"all": ([256, 512], [2, 8])}}, title="longer")
+    left, right = fig.axes
+    assert left.get_title(loc="left") == "ms" and left.get_xscale() == left.get_yscale() == "log"
+    assert [tick.get_text() for tick in right.get_xticklabels()] == ["256", "512"]
+    assert [line.get_label() for line in left.get_lines()] == ["measured", "counted"]
+
+
+@pytest.mark.parametrize("panels", [{}, {"ms": {}}, {"ms": {"measured": ([1], [0])}}])
+def test_against_length_refuses_what_has_no_logarithm(panels):
+    with pytest.raises(ValueError, match="expected"):
+        pictures.against_length(panels)
+
+
 # curves
 
 
@@ -843,6 +861,19 @@ def test_log_dots_gives_each_label_a_lane_and_puts_zero_at_the_left_edge():
         pictures.log_dots({"new": rows, "old": {"a": {"logits": [1]}}})
     with pytest.raises(ValueError, match="one at least"):
         pictures.log_dots({})
+
+
+# by_amount
+
+
+def test_by_amount_has_a_dot_for_each_seed_and_a_line_through_the_means():
+    fig = pictures.by_amount({"one": {10: [0, 0.5], 1000: [1, 1]}, "two": {10: [0.1], 1000: [0.3]}})
+    ax = fig.axes[0]
+    assert [dots.get_offsets().tolist() for dots in ax.collections][0] == [[10, 0], [10, 0.5]]
+    assert [[*map(float, line.get_ydata())] for line in ax.get_lines()] == [[0.25, 1], [0.1, 0.3]]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["10", "1,000"]
+    with pytest.raises(ValueError, match="an amount has no score"):
+        pictures.by_amount({"one": {10: []}})
 
 
 # score_ranges

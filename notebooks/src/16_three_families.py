@@ -187,13 +187,15 @@ for name, model in models.items():
     print(f"{name:13} {sum(p.numel() for p in model.parameters()):,} parameters")
 
 # %% [markdown]
-# Two layers in one tower, or one in each of two. The decoder's layer has a second attention, so the single
-# towers are a little wider in their feed-forward parts (320 instead of 256), and all three come out equal
-# to within one percent.
+# Two layers in one tower, or one in each of two. The decoder's layer has a second attention, so single towers
+# have 320 units in feed-forward parts instead of 256, and all three are equal to within one percent.
+#
+# *Going deeper: [What has changed in the layer since 2017?](studies/16a_since_2017.ipynb)* Of four changes,
+# rotary positions and SwiGLU translate better here.
 #
 # To see what an answer may look at, change each word that is read, one at a time, and ask whether the
-# answer notices. Take the same question in all three kinds, *woman*, the fourth from the end, and mark on
-# paper which words each of the three will notice.
+# answer notices. Take the question *woman* in all three kinds, and mark on paper which words each of them
+# will notice.
 
 
 # %%
@@ -599,6 +601,6 @@ check.mask_mended(mask_mended)
 #
 # ## What is still a placeholder
 #
-# Nothing in the model. But all of this was small, and what it costs to make it large has not been counted.
+# Nothing in the model. But all of this was small, and what large ones cost has not been counted.
 #
 # {{next}}
