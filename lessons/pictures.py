@@ -491,27 +491,6 @@ def seed_dots(scores, *, marks=None, scale="accuracy", title=None):
     return fig
 
 
-def by_amount(lines, *, xlabel=None, ylabel="share", title=None):
-    """Lines through the means at several amounts, on a logarithmic scale, a dot a seed; returns the figure.
-
-    `lines` is {name: {amount: [score per seed]}}. Raises ValueError where an amount has no score.
-    """
-    if not lines or not all(points and all(map(len, points.values())) for points in lines.values()):
-        raise ValueError("an amount has no score, expected {name: {amount: [score per seed]}}")
-    _, ax = plt.subplots(figsize=(9.5, 4.8), layout="constrained")
-    ax.set_xscale("log")
-    for index, points in enumerate(lines.values()):
-        for amount, scores in points.items():
-            look = {"s": 40, "marker": MARKERS[index], "color": COLOURS[index], "alpha": 0.5}
-            ax.scatter([amount] * len(scores), scores, **look)
-    means = {name: (list(points), [*map(np.mean, points.values())]) for name, points in lines.items()}
-    fig = curves(means, xlabel=xlabel, ylabel=ylabel, title=title, ax=ax)
-    amounts = sorted({amount for points in lines.values() for amount in points})
-    ax.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
-    ax.minorticks_off()
-    return fig
-
-
 def beam_tree(steps, *, title=None):
     """The beginnings that a beam search has kept at each step, with their scores; returns the figure.
 

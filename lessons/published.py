@@ -17,15 +17,17 @@ FIRST = {  # the utilisation that `plan` presumes is from these
     "MPT-7B": (6.7e9, 1e12, A, 440, {"layers": 32, "width": 4096}, 440 * 9.5 * 24),
 }
 MORE = {  # and these had no say in it
-    # github.com/jzhang38/TinyLlama: 16 chips, 90 days
-    "TinyLlama 1.1B": (1.1e9, 3e12, A, 16, {"batch": 2e6, "layers": 22, "width": 2048}, 16 * 90 * 24),
+    # S. Black and others, GPT-NeoX-20B (2204.06745): 150,000 steps of 3.15 million tokens, 1,830 hours
+    "GPT-NeoX 20B": (20.6e9, 472e9, A, 96, {"batch": 3.15e6, "layers": 44, "width": 6144}, 96 * 1830),
+    # S. Zhang and others, OPT (2205.01068); the hours from table 15 of LLaMA
+    "OPT 175B": (175e9, 300e9, B, 992, {"batch": 2e6, "layers": 96, "width": 12288}, 809_472),
     # J. Rae and others (2112.11446), appendix: 920 hours
     "Gopher 280B": (280e9, 300e9, "TPU v3", 4096, {"batch": 6e6, "layers": 80, "width": 16384}, 4096 * 920),
     # A. Chowdhery and others, PaLM (2204.02311): 6,144 chips for 1,200 hours, 3,072 for 336
     "PaLM 540B": (540e9, 780e9, "TPU v4", 6144, {"batch": 4e6, "layers": 118, "width": 18432}, 8_404_992),
-    # the model card of Llama 3.1, and A. Dubey and others (2407.21783), table 4
-    "Llama 3.1 8B": (8e9, 15e12, "H100", 1024, {"context": 8192}, 1_460_000),  # 1,024: ours
-    "Llama 3.1 70B": (70e9, 15e12, "H100", 4096, {"context": 8192}, 7_000_000),  # 4,096: ours
+    # the model cards of Llama 3 and 3.1, and A. Dubey and others (2407.21783), table 4
+    "Llama 3 8B": (8e9, 15e12, "H100", 1024, {"context": 8192}, 1_300_000),  # 1,024: ours
+    "Llama 3 70B": (70e9, 15e12, "H100", 4096, {"context": 8192}, 6_400_000),  # 4,096: ours
     "Llama 3.1 405B": (405e9, 15.6e12, "H100", 16384, {"batch": 16e6, "context": 8192, "layers": 126,
                                                      "width": 16384}, 30_840_000),
     # DeepSeek-V3 (2412.19437): 37 of 671 billion parameters for each token, products of 8-bit numbers

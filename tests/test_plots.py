@@ -863,19 +863,6 @@ def test_log_dots_gives_each_label_a_lane_and_puts_zero_at_the_left_edge():
         pictures.log_dots({})
 
 
-# by_amount
-
-
-def test_by_amount_has_a_dot_for_each_seed_and_a_line_through_the_means():
-    fig = pictures.by_amount({"one": {10: [0, 0.5], 1000: [1, 1]}, "two": {10: [0.1], 1000: [0.3]}})
-    ax = fig.axes[0]
-    assert [dots.get_offsets().tolist() for dots in ax.collections][0] == [[10, 0], [10, 0.5]]
-    assert [[*map(float, line.get_ydata())] for line in ax.get_lines()] == [[0.25, 1], [0.1, 0.3]]
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["10", "1,000"]
-    with pytest.raises(ValueError, match="an amount has no score"):
-        pictures.by_amount({"one": {10: []}})
-
-
 # score_ranges
 
 

@@ -17,6 +17,7 @@ from helpers.fast import greedy_decode
 from helpers.grammar import grammar_corpus, words
 from helpers.model import Transformer
 from helpers.training import Run, TrainingConfig, evaluate
+from lessons.exercises import exercise, likely_mistake
 from lessons.scoreboard import Board
 
 MASK, DE, EN = 3, 4, 5
@@ -153,15 +154,53 @@ def on_unseen(row, seed):
     return found | {"share with a new word": 1 - sum(known) / len(known), "loss": loss, "step": step}
 
 
-SIZES = (500, 200, 2000)
 ROWS = {
-    f"{name}, {n} pairs": (first, n, steps)
-    for n in SIZES
-    for name, (first, steps) in {
-        "pairs alone": (None, THEN),
-        "pairs alone, three times the steps": (None, FIRST + THEN),
-        "first shuffled words": ("shuffled", THEN),
-        "first the languages": ("languages", THEN),
-    }.items()
+    "pairs alone, 500 pairs": (None, 500, THEN),
+    "pairs alone, three times the steps, 500 pairs": (None, 500, FIRST + THEN),
+    "first shuffled words, 500 pairs": ("shuffled", 500, THEN),
+    "first the languages, 500 pairs": ("languages", 500, THEN),
 }
 BOARDS = {"first_the_language": Board(ROWS, on_unseen)}
+
+
+# --- The exercise ---------------------------------------------------------------------------------------
+
+
+@exercise
+def adapters(answer):
+    """at the start nothing has changed, and a training moves the adapters alone."""
+    torch.manual_seed(0)
+    model = Transformer(20, 20, 16, 2, 32, 1, dropout=0.0, joint_vocabulary=True)
+    ids, old = torch.tensor([[5, 6, 7, 8]]), list(model.parameters())
+    before, numbers = model(ids, ids).detach(), [p.detach().clone() for p in old]
+    adapted, rank = answer(model, 3), 3
+    if not isinstance(adapted, Transformer):
+        return f"return the model with its adapters, not a {type(adapted).__name__}."
+    if not torch.allclose(adapted(ids, ids), before, atol=1e-5):
+        return "the output has changed before any training: B begins with zeros, and A B adds nothing."
+    if any(p.requires_grad for p in old):
+        return "parameters of the model still train: set their requires_grad to False."
+    new = [p for p in adapted.parameters() if p.requires_grad]
+    found, each = sum(p.numel() for p in new), 2 * rank * (16 + 16)  # of the queries and values of a block
+    if found != 3 * each:
+        likely = {
+            "no adapter is a parameter: wrap A and B in nn.Parameter.": 0,
+            "one of the three attentions has adapters: encoder, decoder and cross-attention need them.": each,
+            "the cross-attention, or another of the three attentions, has none.": 2 * each,
+            "query and value have adapters, and each of the three attentions holds both.": 3 * each // 2,
+            "queries and values have adapters, keys and projections have none.": 6 * each,
+        }
+        return likely_mistake(found, likely) or (
+            f"{found} numbers train, and with rank 3 it should be {3 * each}: A and B hold "
+            "rank * (inputs + outputs) in each query and value."
+        )
+    optimizer = torch.optim.SGD(new, lr=1.0)
+    for _ in range(3):
+        loss = adapted(ids, ids).log_softmax(-1)[..., 9].mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    if torch.allclose(adapted(ids, ids), before, atol=1e-5):
+        return "training changes nothing: with A and B both 0 neither has a gradient, so draw A at random."
+    if not all(map(torch.equal, old, numbers)):
+        return "the training has moved numbers of the model: only A and B may move."

@@ -12,8 +12,7 @@
 # built, so what made three families of them? **How does the training data differ?**
 #
 # - **You need**: the masks of [09](09_decoder.ipynb), the model of [10](10_transformer.ipynb), the loop of
-#   [12](12_training_that_generalises.ipynb), the grammar of [13](13_translation.ipynb), and the scores of
-#   whole sentences in [14](14_decoding.ipynb).
+#   [12](12_training_that_generalises.ipynb), and the grammar of [13](13_translation.ipynb).
 # - **It runs** in {{time}} on a laptop with two cores, most of it in four short trainings. In class, *Does
 #   it copy?* and exercises 2 to 4 can be left for home.
 #
@@ -382,12 +381,15 @@ assert min(following[2], both[2]) > 0.4 and masked[2] < 0.2
 # does nearly nothing else. Its data may be why: a whole English side was almost never hidden. The Transformer
 # was never asked for a German word, and finds none.
 #
-# **Can a next-word model translate? Yes: given the German sentence and `en` as a beginning, a *prompt*,
-# it writes the right translation of more than half of the test sentences, word for word.** Translation was
-# not its task. It stood in its lines, and whatever can be written as a line can be asked for as a next
-# word, which is one reason why most large language models today belong to this family. The Transformer had
-# the same steps and half the questions, and which of the two translates better is not settled by one
-# training each.
+# **Can a next-word model translate? Yes: given the German sentence and `en` as a beginning, a *prompt*, it
+# writes the right translation of more than half of the test sentences, word for word.** Translation was not
+# its task. It stood in its lines, and whatever can be written as a line can be asked for as a next word,
+# which is one reason why most large language models today belong to this family. The Transformer had the
+# same steps and half the questions, and which of the two translates better is not settled by one training
+# each.
+#
+# *Going deeper: [First the language, then the
+# task](studies/16b_first_the_language_then_the_task.ipynb)* With few pairs it helps to fill gaps first.
 #
 # Is a gap out of reach, then, for a model that cannot look behind it? Try every word of the vocabulary there,
 # and take the line that the next-word model finds likeliest as a whole, as 14 scored sentences. That costs a
@@ -420,7 +422,7 @@ print(f"masked words, one pass: {filled:.2f}   next word, every word tried: {tri
 # A next-word model could learn one more thing: where has this word come before, and what followed it then?
 # That word is a good guess. A head that looks there is called an **induction head**, and large language
 # models have them. Does yours? Draw words at random, write them twice, and ask for the second half, in
-# which every word but the first can be known. Which of its lines would have taught it that?
+# which every word but the first can be known.
 
 
 # %%
@@ -492,7 +494,7 @@ for layer, heads in ((2, [0]), (2, [1]), (2, [2]), (2, [3]), (2, every), (1, eve
 # one of them can be spared, but without all four nothing is copied, and little without the four of layer 1:
 # switching off shows that both layers are needed, and the weights which of them does the looking. So the
 # same class grows induction heads in fewer steps when its lines repeat, and shows none on such rows after the
-# grammar. The two kinds of lines differ in more than repetition: grammar lines written twice would tell. To
+# grammar. The two kinds of lines differ in more than repetition. To
 # find the word *behind* an earlier copy, layer 2 needs words that know what stood before them. Presumably
 # layer 1 tells them, like the first hop in 08, and `record_attention` could show it.
 #

@@ -143,20 +143,20 @@ for S, all_of_it, of_it in zip(lengths, kept_by_layer, weights_alone, strict=Tru
 
 # %%
 # alt: Two panels over the length, 256 to 2048 words, with logarithmic scales. On the left the measured
-#   milliseconds rise along the count of multiplications and end above it, steeper than in proportion. On the
+#   milliseconds rise along the count of multiplications, steeper than in proportion. On the
 #   right the bytes kept rise ever steeper and come close to the line of the attention weights alone.
 counted = [sum(multiplications(S)) for S in lengths]
 time_lines = {
     "measured": (lengths, times),
     "counted": (lengths, [n * times[0] / counted[0] for n in counted]),
 }
-memory_lines = {"all": (lengths, kept_by_layer), "attention\nweights": (lengths, weights_alone)}
+memory_lines = {"all": (lengths, kept_by_layer), "weights": (lengths, weights_alone)}
 panels = {"milliseconds": time_lines, "MiB kept for the way back": memory_lines}
 plots.show(pictures.against_length(panels, title="One encoder layer, longer and longer"))
 
 # %% [markdown]
-# The line *counted* is drawn to begin where the measured one does. Time grows at least as fast, and here
-# faster, and a likely reason is the softmax, which touches every pair of words and multiplies no matrices.
+# The line *counted* is drawn to begin where the measured one does. Time follows it roughly. What lies between
+# is work that the count leaves out, and whatever else the machine was doing.
 # At 2048 words most of what is kept are attention weights, so it is the S · S of the opening question that
 # fills the machine.
 #
@@ -164,9 +164,9 @@ plots.show(pictures.against_length(panels, title="One encoder layer, longer and 
 #
 # Before 2017 sentences were read by a **recurrent network**, which carries one state from word to word, so
 # that its work grows with S and no square appears. Its usual forms are LSTM and **GRU**, whose gates decide
-# at each word what to keep. Why was it given up?
+# at each word what to keep. Why was it mostly given up?
 #
-# Ask how much of the first word arrives at the last place. The gradient of the last output says how
+# Ask how much of the first word arrives at the last place. The gradient of one number there says how
 # strongly it hangs on each input. Take its length at the first word, divided by the mean over all words, in
 # two layers before any training. What will it be at 64 words?
 
@@ -179,7 +179,7 @@ readers = {"GRU": lambda x: gru(x)[0], "attention": attention}  # (B, S, D) to (
 
 def first_at_last(read, S):
     x = torch.randn(1, S, 64, requires_grad=True)  # (B, S, D)
-    read(x)[0, -1].norm().backward()
+    read(x)[0, -1, 0].backward()  # one number of the last output
     slopes = x.grad[0].norm(dim=-1)  # (S,)
     return (slopes[0] / slopes.mean()).item()
 
@@ -204,7 +204,7 @@ for name in ("GRU", "attention"):
 
 # %% [markdown]
 # Guessing gets one in eight. How far does that depend on the length, and on patience? The board has four
-# lengths and the means of three seeds, and in its third row the GRU gets three times the steps.
+# lengths, and in its third row the GRU gets three times the steps.
 
 # %%
 # alt: Heat map of the share of rows that are right. Attention is at 1.00 or .99 for 8 to 64 symbols. The GRU
@@ -215,8 +215,8 @@ plots.show(plots.board(table, means=True, title="The first symbol, said at the l
 
 # %% [markdown]
 # Attention learns it at every length. With 300 steps the GRU learns 8 symbols and only sometimes 16, and
-# with 900 it learns 16, and 32 in one training of three. So it is a matter of patience, of which more is
-# needed for more distance.
+# with 900 it learns 16, and 32 in one training of three. So patience helps, and more distance needs more of
+# it.
 #
 # To see the price, time one training step of both, on a single text.
 
@@ -254,7 +254,9 @@ print("or as many as you like:", len(PositionalEncoding(D, max_len=100_000).tabl
 # %% [markdown]
 # There is none: the matrices meet one word at a time, and a softmax takes as many scores as there are.
 # Sinusoids can be computed for any place, although at places that it never saw a model may be lost, as 07
-# has shown. These are lengths that papers and makers state:
+# has shown. BERT and GPT-3 learned a row for each place, and end with
+# the last. These are
+# lengths that papers and makers state:
 #
 # | model | year | tokens | source |
 # |---|---|---|---|
@@ -324,7 +326,7 @@ stack = [EncoderLayer(64, 4, 64) for _ in range(3)]
 x = y = torch.randn(1, 20, 64, requires_grad=True)  # (B, T, D)
 for some in stack:
     y = some(y, window_mask(20, window))
-y[0, -1].norm().backward()
+y[0, -1, 0].backward()
 moved = (x.grad[0].norm(dim=-1) > 0).sum().item()
 print(f"{moved} words of 20 move the last output, 3 · ({window} - 1) + 1 = {3 * (window - 1) + 1}")
 
@@ -337,8 +339,9 @@ for name, mask in masks.items():
     print(f"{name} ({pairs:,} pairs): {memory / 2**20:.0f} MiB kept in {spent:.0f} ms")
 
 # %% [markdown]
-# It saves nothing, because a mask hides scores that have been computed already. A window saves only where
-# the others are never made, T · window scores instead of T · T, and that is exercise 2.
+# It saves nothing, because a mask hides scores that have been computed already, and ours keeps a second
+# table of weights. A window saves only where the others are never made, T · window scores instead of T · T,
+# and that is exercise 2.
 #
 # ## Stage 55 - The same numbers, sooner
 #
@@ -412,9 +415,10 @@ except RuntimeError as error:
 # %%
 settings = "-m helpers.train --data grammar --epochs 1 --max-tokens 8000 --warmup-steps 10 --d-model 16"
 settings = [*f"{settings} --n-heads 2 --d-ff 32 --n-layers 1 --vocab-size 300".split(), "--device", "cpu"]
-n = 1 if sys.platform == "win32" else 2  # torchrun is for Linux and macOS
-torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)]
-folder, series = Path(tempfile.mkdtemp()), Path(plots.__file__).parents[1]
+torchrun = "-m torch.distributed.run --standalone --nproc-per-node 2".split()
+torchrun = [] if sys.platform == "win32" else torchrun  # which is for Linux and macOS
+held = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+folder, series = Path(held.name), Path(plots.__file__).parents[1]
 runs = {}
 for name, command in {"one": [], "two": torchrun}.items():
     line = [sys.executable, *command, *settings, "--out", str(folder / name)]
@@ -455,9 +459,9 @@ assert torch.allclose(weighted, right, atol=1e-12)
 
 # %% [markdown]
 # **Why do two processes end with the weights of one? Their gradients, each weighed by its share of the
-# words, add up to the gradient of the whole batch, so both take the step that one process would have
-# taken.** In `helpers/distributed.py` `own_rows` does this, and PyTorch's `DistributedDataParallel` sends
-# the gradients. Now wait for both runs.
+# words, add up to the gradient of the whole batch, so without dropout, as here, both take the step that
+# one process would have taken.** In `helpers/distributed.py` `own_rows` does this, and PyTorch's
+# `DistributedDataParallel` sends the gradients. Now wait for both runs.
 
 # %% tags=["nbval-ignore-output"]
 # not compared: losses of a training, and its time
@@ -479,11 +483,11 @@ print("the others:", *far, sep="\n  ")
 assert max(losses) < 0.001 and all(name.endswith("key.bias") for name in far)
 
 # %% [markdown]
-# All losses agree, and so do all weights but the biases of the keys. You know these from 15: nothing should
-# move them, and Adam makes steps out of their rounding, which is another one when two processes add in
-# another order. The model does not notice, and in float64 a test of this series finds one, two and four
-# processes equal to 1e-5. If a process is killed, torchrun starts all of them again from the last
-# checkpoint (`--max-restarts`).
+# All losses agree, and so do all weights but the biases of the keys. A key bias adds the same number to all
+# scores of a row, which softmax does not notice (15), so Adam makes steps out of its rounding, and two
+# processes round differently. The model does not notice, and in float64 a test of this series finds one,
+# two and four processes equal to 1e-5. If a process is killed, torchrun starts all of them again from the
+# last checkpoint (`--max-restarts`).
 #
 # *Going deeper: [What would the paper's model cost, and larger ones?](studies/17a_the_bill.ipynb)* Six
 # operations for each parameter and token that meet. One chip of 80 GB ends near 5 billion parameters, with
@@ -491,20 +495,21 @@ assert max(losses) < 0.001 and all(name.endswith("key.bias") for name in far)
 #
 # ## Recap
 #
-# 1. Work and memory of attention grow with the square of the length, and from `2D + F` words on the pairs
-#    are more work than the matrices.
+# 1. Attention grows with the square of the length, and from `2D + F` words on the pairs are more work than
+#    the matrices.
 # 2. In a recurrent network the first word must pass every place, and attention sees it in one step.
-# 3. No parameter depends on the length. Usual windows hold a hundred thousand to a million tokens.
-# 4. A window of w reaches n · (w - 1) places back in n layers. As a mask it saves nothing, while a fused
-#    kernel makes all pairs and keeps none.
+# 3. No parameter of attention depends on the length. Usual windows hold a hundred thousand to a million
+#    tokens.
+# 4. A window of w reaches n · (w - 1) places back in n layers. As a mask it saves nothing, while
+#    FlashAttention makes all pairs and keeps none.
 # 5. Two processes take the step of one when each gradient is weighed by its words.
 #
 # ## Exercises
 #
 # **1. Warm-up.** On paper: from how many words on does an encoder layer of the paper's big model, with D =
 # 1024 and F = 4096, multiply more between words than in matrices? With a window of 5, how many layers does
-# place 100 need to hear of place 0? If each of 4,096 places makes 256 scores, how many times fewer are
-# that?
+# place 100 need to hear of place 0? A text of 4,096 words makes how many times the scores that it makes in
+# a window of 256?
 
 # %% tags=["exercise"]
 ### BEGIN SOLUTION
@@ -534,10 +539,10 @@ def window_attention(query, key, value, window):
 check.window_attention(window_attention)
 
 # %% [markdown]
-# **3. Debug.** Someone trains in bfloat16 to save memory, and the weights do not move. Which property
-# should a hundred small steps have, beside one large one? Show that they do not have it, and say why.
-# (Between 0.5 and 1 the numbers of bfloat16 are 1/256 apart.) Then fix the training, in which `gradient`
-# must still be asked in bfloat16, since its products are the saving.
+# **3. Debug.** Someone trains in bfloat16 to save memory, and the weights do not move. Where should a
+# hundred small steps lead, beside one large one? Show that they do not. (Between 0.5 and 1 the numbers of
+# bfloat16 are 1/256 apart.) Then fix the training, in which `gradient` must still be asked in bfloat16,
+# since its products are the saving.
 
 
 # %%
