@@ -83,11 +83,12 @@ for row, found in scores.items():
 plots.show(pictures.seed_dots(dots, scale="translated word for word", title="500 pairs, and what came first"))
 
 # %% [markdown]
-# Whoever has learned the languages first translates more sentences than each rival with every seed, and its
-# loss is lower with every seed too. With one of the three the lead is only 13 of the 377 sentences, which
-# could be chance, and with the two others it is 41 or more. Patience alone does not do it, since with three
-# times the steps on the pairs a model gains a little and still stays behind. And it is the language, because
-# shuffled words bring nothing, although that model too has learned to look and to copy.
+# Whoever has learned the languages first translates, with every seed, more sentences than each rival with
+# the same pairs, and its loss is lower with every seed too. With one of the three the lead is only 13 of
+# the 377 sentences, which could be chance, and with the two others it is 41 or more. Patience alone does
+# not do it, since with three times the steps on the pairs a model gains a little and still stays behind.
+# And it is the language, because shuffled words bring no more translations and hardly a lower loss,
+# although that model too has learned to look and to copy.
 #
 # ## What it has not learned
 #
@@ -108,9 +109,9 @@ for row, found in scores.items():
 # ## The answer
 #
 # **Does it help to learn the languages first, and then to translate? Yes: with 500 pairs a translator that
-# has first filled gaps in single sentences translates nearly half of the new ones, and with more steps on the
-# pairs alone less than four in ten.** Gaps in shuffled words bring nothing. What it does not bring along
-# is which words belong together.
+# has first filled gaps in single sentences translates nearly half of the new ones, and with more steps on
+# the pairs alone less than four in ten.** Gaps in shuffled words bring no more translations. What it does
+# not bring along is which words belong together.
 #
 # ## What this does not say
 #
