@@ -220,6 +220,7 @@ RANGES = {  # of columns that are no shares
     "apart, to": (-1, 1),
     "loss": (0, 10),  # nats
     "BLEU": (0, 100),
+    "step": (0, 10_000),
     **dict.fromkeys(["valid", "copies: loss", "shares: loss"], (0, 10)),
     # bytes sent for each byte of gradients, or of a tensor
     **dict.fromkeys(["copies", "copies, parameters only", "shares", "all-reduce", "reduce-scatter"], (0, 4)),

@@ -227,8 +227,8 @@ plots.show(plots.block_diagram(title="You are here: the start"))
 
 # %% [markdown]
 # Every part is hatched: not there yet, or a **placeholder**, code that runs and does nothing useful. Once
-# you have built a part, it gets its colour, and until then you need not know its name. The paper stacks six
-# layers on each side; the translator of today has three.
+# you have built a part, it gets its colour. The paper stacks six layers on each side; the translator of
+# today has three.
 #
 # ## The road
 #
@@ -249,15 +249,15 @@ plots.show(plots.block_diagram(title="You are here: the start"))
 # on purpose; go on below them.
 #
 # **Exercises**: replace `...` and run the cell. It says *Passed*, *Not done yet*, or names the likely
-# mistake. What you leave out stops nothing, and the solutions are in `notebooks/solutions`.
+# mistake. The solutions are in `notebooks/solutions`.
 #
-# **When something is odd**, choose *Restart Kernel and Run All Cells* in the menu *Kernel*. To keep your
-# changes, save the notebook under another name.
+# **When something is odd**, choose *Restart Kernel and Run All Cells* in the menu *Kernel*. To keep
+# changes, save under another name.
 #
 # ## What you must know
 #
 # **What must you know? Three things of PyTorch: tensors and their shapes, broadcasting, and `nn.Module`.**
-# If you know them, go on to the recap, and if all are new, take an hour for the tutorial at the end.
+# If you know them, go on to the recap, and if not, take an hour for the tutorial at the end.
 #
 # A **tensor** is a table of numbers with any number of axes, and its **shape** lists how long they are.
 # Summing over an axis removes it; `dim=-1` is the last one. What will the two lines print?
