@@ -400,7 +400,7 @@ for kind in [torch.optim.Adam, torch.optim.AdamW]:
 #
 # ### All of them on the 200 sentences
 #
-# Here are all three (weight decay pulls each parameter a little towards 0). Which will bring
+# Here are all three. Which will bring
 # its dots to the diagonal?
 
 # %% tags=["nbval-ignore-output"]

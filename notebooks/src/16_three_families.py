@@ -331,7 +331,7 @@ print(text(row))
 # %% [markdown]
 # A few words may fit, and then it is no language any more. In its data a gap stood in a whole line, with
 # `</s>` at the end, and no line broke off behind one: that is a likely reason, and exercise 4 puts it to the
-# test. (It never says `en`, because marks were never hidden.)
+# test.
 #
 # ### The table
 #
@@ -414,8 +414,8 @@ print(f"masked words, one pass: {filled:.2f}   next word, every word tried: {tri
 # The next-word model leaves the masked one far behind. While it says the word, the next-word model knows
 # nothing of what will follow, but a wrong word makes what follows unlikely, and the score of the line holds
 # both. What it cannot do is answer in one pass. A likely reason why it wins is the number of its questions,
-# nearly four times as many in the same steps, and a masked model trained four times as long would show
-# whether that is all.
+# nearly four times as many in the same steps, and a masked model trained longer would show whether that is
+# all.
 #
 # ## Stage 50 - Does it copy?
 #
@@ -493,10 +493,10 @@ for layer, heads in ((2, [0]), (2, [1]), (2, [2]), (2, [3]), (2, every), (1, eve
 # All four heads of layer 2 give most of their weight to the word to copy, and layer 1 gives it little. Any
 # one of them can be spared, but without all four nothing is copied, and little without the four of layer 1:
 # switching off shows that both layers are needed, and the weights which of them does the looking. So the
-# same class grows induction heads in fewer steps when its lines repeat, and shows none on such rows after the
-# grammar. The two kinds of lines differ in more than repetition. To
-# find the word *behind* an earlier copy, layer 2 needs words that know what stood before them. Presumably
-# layer 1 tells them, like the first hop in 08, and `record_attention` could show it.
+# same class grows induction heads in fewer steps when its lines repeat, and shows none on such rows after
+# the grammar. The two kinds of lines differ in more than repetition. To find the word *behind* an earlier
+# copy, layer 2 needs words that know what stood before them. Presumably layer 1 tells them, like the first
+# hop in 08, and `record_attention` could show it.
 #
 # ## Recap
 #
@@ -603,6 +603,6 @@ check.mask_mended(mask_mended)
 #
 # ## What is still a placeholder
 #
-# Nothing in the model. But all of this was small, and what large ones cost has not been counted.
+# Nothing in the model.
 #
 # {{next}}

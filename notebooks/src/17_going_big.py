@@ -13,8 +13,7 @@
 # unlimited?** You will make the sentence longer until it hurts, try what people do about that, and let two
 # processes train one model.
 #
-# - **You need**: the encoder layer of [06](06_add_and_norm.ipynb), the masks of [09](09_decoder.ipynb), and
-#   what [15](15_backprop_by_hand.ipynb) says about key biases.
+# - **You need**: the encoder layer of [06](06_add_and_norm.ipynb), and the masks of [09](09_decoder.ipynb).
 # - **It runs** in {{time}} on a laptop with two cores. In class, stage 55 and exercises 2 to 4 can be left
 #   for home.
 #
@@ -447,7 +446,7 @@ right = gradient(all_rows)
 print(f"largest entry {right.abs().max():.2f}, off by {(mean - right).abs().max():.2f}")
 
 # %% [markdown]
-# That is not rounding. With `</s>` the targets have 3, 7, 2 and 5 words, so one process has 5 and the other
+# With `</s>` the targets have 3, 7, 2 and 5 words, so one process has 5 and the other
 # 12. In the mean of their two means a word of the first counts more than twice as much. Weigh each half by
 #     its words.
 

@@ -133,7 +133,7 @@ assert abs(bleu(by_sentence.sum(axis=0)) - theirs) < 1e-9
 print("the same to nine decimals")
 
 # %% [markdown]
-# The same number, and a low one, since a model of captions is lost outside of captions.
+# The same number, and a low one, far from captions.
 #
 # ## One model, nine scores
 #
@@ -172,7 +172,7 @@ show(pictures.score_ranges(rows, beside=beside, names=names, scale="BLEU", title
 #   letters.
 # - *Teacher-forced* is another output: at each place the likeliest word, with the *reference* before it.
 #   It scores no lower than a translation, and it is none. In *letters of words* the first word is
-#   compared with the first, letter by letter, and so on. The code of the repository with the 26.4
+#   compared with the first, letter by letter. The code of the repository with the 26.4
 #   computes it so; with this model it would be 61.
 #
 # The hollow marks tell what a score is worth. Beside another sentence's reference most fall to one point

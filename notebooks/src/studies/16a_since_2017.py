@@ -302,13 +302,13 @@ print(f"of longer sentences at most {max(max(scores['exact, longer']) for scores
 # ## What this does not say
 #
 # These are small layers after a few hundred steps, at rates that were chosen for the layer of 2017, and
-# whether a lead lasts to the end of a training was not measured. What RMSNorm saves in time, and what grouped
-# heads save where a long cache is the limit, shows on none of our boards.
+# whether a lead lasts to the end of a training was not measured. What RMSNorm saves in time, and grouped
+# heads where a long cache is the limit, shows on none of our boards.
 #
 # ## An open exercise
 #
 # Write a `turned` of your own that turns half as fast, put it in place with `boards.turned = ...`, and train
-# it with `boards.train_before`. Say beforehand in sentences of which length the first place will break.
+# it with `boards.train_before`. Say beforehand at which length the first place will break.
 #
 # <details><summary>What a good answer contains</summary>
 #

@@ -67,7 +67,7 @@ for name, model in models.items():
 
 # %% [markdown]
 # PyTorch counts the products that it would run, and agrees to the last one. People who plan trainings write
-# *6N* instead, six operations for each of N parameters and each token, so see whether that fits here.
+# *6N* instead, six operations for each of N parameters and each token. Does that fit here?
 
 # %%
 for name, model in models.items():
@@ -114,8 +114,8 @@ two = boards.here("bytes_sent", "2 processes")
 print("for each byte of gradients,", f"predicted {ring(2, 1):.2f}, sent {two['copies']:.2f}")
 
 # %% [markdown]
-# That is a twelfth too much, and more than any protocol adds. What else could a model want to send, that has
-# no gradient? Our model holds one table that is not trained.
+# That is a twelfth too much. What could a model send that has no gradient? Ours holds one table that is not
+# trained.
 
 # %%
 model = several.new_model()
@@ -220,7 +220,7 @@ plots.show(fig)
 # %% [markdown]
 # Whole copies end near 5 billion parameters on 80 GB, and near one billion on the paper's chips. Shares of 8
 # chips end near 37 billion, and those of 1,024 beyond a trillion. What waits for the backward pass is mostly
-# computed again here, as `torch.utils.checkpoint` does. But memory is not the only limit.
+# computed again here (`torch.utils.checkpoint`). But memory is not the only limit.
 
 # %%
 for name in ("GPT-2 124M", "MPT-7B", "BLOOM 176B", "Llama 3.1 405B"):
@@ -253,8 +253,8 @@ for name in ("GPT-2 124M", "MPT-7B", "BLOOM 176B", "Llama 3.1 405B"):
 print((several.ROOT / "lessons" / "slurm.sh").read_text(encoding="utf-8"))
 
 # %% [markdown]
-# There is one machine here, but it can play two at two addresses of its own, each with a `torchrun` that
-# knows the other by its address only. `helpers.train` runs for an epoch, on a tenth of its sentences.
+# One machine can play two at two addresses of its own, each with a `torchrun` that knows the other by
+# its address only. `helpers.train` runs for an epoch, on a tenth of its sentences.
 
 # %% tags=["nbval-ignore-output"]
 # not compared: losses may differ in the last digit between processors
