@@ -124,9 +124,9 @@ assert torch.allclose(ours, theirs), "version 2 should equal torch.optim.Adam"
 #
 # ## Stage 33 - Warm-up: begin small
 #
-# Adam, so corrected, makes a first step of the learning rate itself, for every parameter whose gradient is
-# not 0, so the whole model takes a full step on the word of a single batch. In the paper the rate rises in
-# a straight line for 4,000 steps, the **warm-up**, and then falls with one over the root of the step.
+# Adam, so corrected, makes a first step of the learning rate itself, so the whole model takes a full step
+# on the word of a single batch. In the paper the rate rises in a straight line for 4,000 steps, the
+# **warm-up**, and then falls with one over the root of the step.
 
 
 # %%
@@ -140,7 +140,7 @@ for step in [1, 1000, 4000, 16_000]:
     assert math.isclose(paper_rate(step), learning_rate(step, config)), "the helper has the same rate"
 
 # %% [markdown]
-# Does that matter? Take the six post-norm layers of 08 on *reverse*, for 100 steps, and let them walk in
+# Take the six post-norm layers of 08 on *reverse*, for 100 steps, and let them walk in
 # three ways. SGD gets some help, the same warm-up and a running sum of its gradients that is called
 # momentum. Adam walks once at the full rate of 0.008 from the first step on, and once after 20 steps of
 # warm-up. Sketch the three curves first.
@@ -157,7 +157,7 @@ plots.show(plots.curves(losses, title="Six layers, three ways to walk"))
 assert losses["Adam, warm-up"][1][-1] < 0.5 < 2 < losses["Adam, full rate"][1][-1]
 
 # %% [markdown]
-# With the warm-up the loss falls to 0, after some jumps. At the full rate it shoots up at once and then
+# With the warm-up the loss falls to 0. At the full rate it shoots up at once and then
 # stays near `log 8` = 2.08, the loss of a model that gives all eight symbols the same share. SGD stays near
 # 1.6 in these 100 steps.
 #
@@ -169,7 +169,7 @@ assert losses["Adam, warm-up"][1][-1] < 0.5 < 2 < losses["Adam, full rate"][1][-
 #
 # Now training goes too well. The task is *reverse* again, with 200 sentences only, and one label in five is
 # thrown away and drawn anew from the eight symbols. Suppose that a model knows the task perfectly: how many
-# of such labels can it get right on new sentences? Work it out first.
+# of such labels can it get right on new sentences?
 
 # %%
 x, y, true_y = boards.sentences("reverse", 200, 0.2, seed=0)  # (N, S) each
@@ -202,7 +202,7 @@ plots.show(pictures.reliability(panels))
 # %% [markdown]
 # Nearly all of its own labels are right, the wrong ones included. A model is **calibrated** when nine in
 # ten of the answers with a confidence of 0.9 are right, so that its dots lie on the diagonal. On new
-# sentences this one is far too sure. The mean distance of the dots from the diagonal, up or down, each
+# sentences this one is far too sure. The mean distance of the dots from the diagonal, each
 # weighted by its number of answers, is the **calibration error**.
 #
 # ### Is it the softmax?
@@ -241,7 +241,7 @@ plots.show(plots.board(rows, means=True, scale="share, or error", title="Is it t
 
 # %% [markdown]
 # **The softmax does not cause the gap: with sigmoids, or with no function at all, it is nearly as wide**
-# once the sentences are known by heart. (Without a function that takes longer.) The confidence is another
+# once the sentences are known by heart. The confidence is another
 # matter. Behind a softmax, with either loss, and behind sigmoids with their log loss, the model is far too
 # sure, and where nothing stands in between it is least so.
 #
@@ -429,7 +429,7 @@ plots.show(plots.board(rows, means=True, scale="share, or error", title="What ea
 # set the confidence, while dropout and weight decay narrow the gap as well.**
 #
 # *Going deeper: [How sure may it be?](studies/12b_how_sure_may_it_be.ipynb)* As sure as it is right; the
-# strength depends on the task. On captions smoothing does the same.
+# strength depends on the task.
 #
 # **A Transformer avoids the overfitting that softmax is blamed for when it does not learn its sentences by
 # heart: those that are read a few times leave hardly any gap, dropout and weight decay narrow it, and label

@@ -574,8 +574,7 @@ check.training_mended(training_mended)
 #
 # Three seeds for the row and for your change, at the same steps and batch. The share of the gradient that
 # arrives, as in stage 52: if your change works for the reason that you give, it must be larger. Ideas to
-# try are a bias that opens the gate which keeps the old state, lengths that grow from 4 to 32, and a state
-# that changes linearly, as in *state space models*.
+# try are a bias that opens the gate which keeps the old state and lengths that grow from 4 to 32.
 #
 # </details>
 #
@@ -596,9 +595,9 @@ check.training_mended(training_mended)
 #
 # ## What is still a placeholder
 #
-# Nothing, and the road is complete. You began in 01 with boxes that did nothing and have replaced each of
-# them, in the model, in its training and in the way it writes. From here it goes to larger data with the
-# same command (`helpers.train --data multi30k`), to a next-word model of your own texts with the parts of
-# 16, and to papers, whose claims you can now check in a few cells.
+# Nothing: the road is complete. You began in 01 with boxes that did nothing and have replaced each of
+# them. From here it goes to larger data with the same command (`helpers.train --data multi30k`), to a
+# next-word model of your own texts with the parts of 16, and to papers, whose claims you can now check in a
+# few cells.
 #
 # {{next}}

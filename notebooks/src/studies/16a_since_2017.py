@@ -286,7 +286,7 @@ print(f"of longer sentences at most {max(max(scores['exact, longer']) for scores
 # every seed, and get nothing back when the feed-forward part has their parameters, so the number of
 # parameters is not the reason. Likely sixteen numbers of each are few, where Llama 2 has a thousand. All
 # four together stay below the layer of 2017 with every seed, although alone the others win more than
-# grouped heads lose. Why, no row here says.
+# grouped heads lose. Why is open.
 #
 # On 200 sentences of ten words and more, when training had nine at most, every row that was measured fails.
 # They are not only longer but also built in other ways, and a longer reach does not help with that.

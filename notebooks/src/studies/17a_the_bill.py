@@ -197,8 +197,6 @@ for group in (published.FIRST, published.MORE):
 # hold restarts, and the 8-bit products of DeepSeek-V3 are held against the peak for 16.
 #
 # ## Where it stops
-#
-# How large can a model be?
 
 # %%
 # alt: Memory per chip over parameters, both scales logarithmic, three rising lines. Whole copies cross a
@@ -295,8 +293,7 @@ for row, scores in scoreboard.recorded("two_machines").items():
 # <details><summary>What a good answer contains</summary>
 #
 # The operations are 120 N², so N follows from the budget by a root. Does it fit as copies, or are shares
-# needed? A range rather than a number, from utilisations of 0.25 and 0.5, and a sentence about what else
-# the week must hold, such as trials that fail.
+# needed? A range rather than a number, from utilisations of 0.25 and 0.5.
 #
 # </details>
 #
