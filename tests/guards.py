@@ -232,7 +232,9 @@ def calm_prose(built: Built) -> list[str]:
 
 def short_pages(built: Built) -> list[str]:
     """A lesson is read in an hour and a study in a quarter of one: so many cells, so many words."""
-    cells, words = len(built.code), len(prose(built).split())
+    text = "\n\n".join(cell.source for cell in built.markdown)
+    apart = r"```.*?```|\$\$.*?\$\$|</?\w+>|(?m:^\|[^\n]*\|$)"  # blocks of code, formulas, tags, tables
+    cells, words = len(built.code), len(re.sub(apart, " ", text, flags=re.DOTALL).split())
     most_cells, most_words = (22, 1500) if source.is_study(built.name) else (36, 2300)
     if built.name.startswith("15_"):  # which a class can skip
         most_cells, most_words = 40, 2600

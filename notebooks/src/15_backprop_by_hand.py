@@ -16,9 +16,8 @@
 #   [11](11_training_that_is_not_fooled.ipynb), the Adam of [12](12_training_that_generalises.ipynb), and the
 #   chain rule from school.
 # - **It runs** in {{time}} on a laptop with two cores. A class takes two periods, with the break behind
-#   stage 43 and exercise 3 before it; exercises 2 and 4 are for home. In one period, run everything behind
-#   the break without reading it.
-# - **This notebook can be skipped in class.** Nothing later needs it.
+#   stage 43 and exercise 3 before it; exercises 2 and 4 are for home.
+# - **This notebook can be skipped in class.**
 #
 # **From two lessons back.** In 13 two sentences that differ in one word count only if both are right, and
 # one of them needs *it*, the other *him* or *her*. Now a model writes *it* whatever it reads. How many
@@ -211,8 +210,7 @@ class FeedForward(Part):
 # %% [markdown]
 # The slopes are one judge, and autograd is another that shares no line with the first, since it works on a
 # copy of your parameters in PyTorch. `both_agree` asks both about each input and each parameter, and a
-# difference of a ten-millionth of its largest entry is too much. (A ReLU has a bend at 0 where slopes are
-# wrong; these numbers stay clear of it.)
+# difference of a ten-millionth of its largest entry is too much.
 
 # %%
 rng = np.random.default_rng(0)
@@ -297,8 +295,7 @@ tiny_slopes = slopes(lambda: ((tiny_x + 3 * tiny_x) * tiny_grad).sum(), tiny_x)
 print("found ", residual_gradient_v1(tiny_grad, lambda g: 3 * g), "  slopes", tiny_slopes.round(6))
 
 # %% [markdown]
-# If `x` moves, the loss moves by both ways, so where a value is used twice its gradients are **added**. The
-# parameters inside are right all the same, and only what stands *before* the residual would be misled.
+# If `x` moves, the loss moves by both ways, so where a value is used twice its gradients are **added**.
 
 
 # %% tags=["part"]
@@ -380,7 +377,7 @@ judges.both_agree(Residual(feed_forward), inside, two_sentences, slopes=slopes)
 assert judges.both_agree(norm, torch.nn.LayerNorm(4), two_sentences, slopes=slopes)
 
 # %% [markdown]
-# In class, this is a good place for a break.
+# A good place for a break.
 #
 # ## Stage 44 - Attention, several heads, embedding
 #
@@ -399,11 +396,11 @@ print("times grad", (jacobian @ grad_row).round(4).tolist(), "  short form", sho
 
 # %% [markdown]
 # The short form needs no matrix: subtract from the gradient its average under the weights, then multiply by
-# the weights. Autograd never builds the matrix either, hence *product*. A matrix product `a @ b` goes back
+# the weights.  A matrix product `a @ b` goes back
 # as `grad @ bᵀ` for `a` and `aᵀ @ grad` for `b`, as it did in `Linear`.
 #
-# A hidden score has the weight 0 and therefore the gradient 0, so the mask needs no line of its own, provided
-# that every row may look at something. In `backward` each name means the gradient of that value.
+# A hidden score has the weight 0 and therefore the gradient 0, so the mask needs no line of its own. In
+# `backward` each name means the gradient of that value.
 
 
 # %% tags=["part"]
@@ -656,10 +653,9 @@ class Adam:
 # %% [markdown]
 # ### Numbers that no gradient should move
 #
-# Adam divides each gradient by its own running size, so what does it do with one that is 0? There is such a
-# gradient in every attention layer. The bias of the keys adds the same number to all scores of a row, and a
-# softmax does not notice a constant added to its row. So the loss does not depend on the key bias at all. All
-# biases start at 0, so where are those of the shipped translator, after its training?
+# Adam divides each gradient by its own running size, so what does it do with one that is 0? In attention
+# the bias of the keys adds the same number to all scores of a row, and a softmax does not notice a constant
+# added to its row. All biases start at 0, so where are those of the shipped translator, after its training?
 
 # %%
 translator = load_translator().model
@@ -704,8 +700,8 @@ assert min(key[np.float64, 1e-20], key[np.float32, 1e-9]) > 1e-4, "and otherwise
 # the key bias wanders, in the second row as far as the query bias with its true gradient. Only an `eps` far
 # above the rest holds it. So `eps` does more than avoid a division by 0: it says how large a gradient must
 # be to count. The translator was trained with 1e-9 and, in its matrix products, with the even fewer digits
-# of bfloat16, which is a likely reason for its key biases. No row here has bfloat16, so that stays a guess.
-# They do no harm, since the softmax does not notice.
+# of bfloat16, which is a likely reason for its key biases.
+#
 #
 # ### The task: 1 0 1 0
 #
@@ -795,8 +791,7 @@ assert held_out[:2].mean() > held_out[2:].mean() and trained.min() > 0.5 > beyon
 # %% [markdown]
 # **All of it can be written by hand, and it learns: with weight decay the model gets the trained lengths
 # right, and most of those that it has never seen.** Without decay the trained lengths are nearly all right
-# too, and those held out show the difference best. The loss does not: when this was written, the lowest of
-# the four belonged to a model that missed nearly half of those held out. And beyond 20 nearly all fail, so
+# too, and those held out show the difference. And beyond 20 nearly all fail, so
 # lengths *between* trained ones are the claim, for two seeds, one decay and one small model.
 #
 # ## What would a systems language such as Rust change?
@@ -882,7 +877,7 @@ check.dropout_backward(dropout_backward)
 # A part that keeps `kept` from its `forward`, draws it anew in each step of training and drops nothing when
 # the model answers, with a line that shows its gradient equal to the slopes for a fixed `kept`. Then at
 # least two seeds, the rate chosen with other lengths held out, and the score on 6, 10 and 15 beside the rows
-# of this page. A result that is no better counts as much.
+# of this page.
 #
 # Or port `forward` to Rust: write the arrays of `small.named()` to a file, and compare part by part.
 #
