@@ -2,6 +2,7 @@
 
 import json
 import platform
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from helpers.checkpoints import load_model, write_file
 from helpers.data import bucketed_batches, encode_pairs
 from helpers.decoding import translate_batch
 from helpers.training import evaluate
+from helpers.translate import BEAM_SIZE, LENGTH_PENALTY
 
 LANGUAGES = {"de": "German", "en": "English"}
 
@@ -36,15 +38,19 @@ def moses(sentences, language):
 
 
 def score(translations, references, language="en"):
-    """BLEU of one reference per sentence, three ways, and the share of sentences that are exactly right."""
+    """BLEU of one reference per sentence, three ways, and the share of sentences that are exactly right.
+
+    `interval` is half the width of a 95 % interval: as many sentences are drawn a thousand times from these,
+    with repetition (bootstrap).
+    """
     from sacrebleu.metrics import BLEU
 
     def bleu(hypotheses, answers, **options):
         metric = BLEU(**options)
-        return {
-            "score": round(metric.corpus_score(hypotheses, [answers]).score, 2),
-            "signature": str(metric.get_signature()),
-        }
+        found = metric.corpus_score(hypotheses, [answers], n_bootstrap=1000)
+        signature = str(metric.get_signature())
+        interval = json.loads(found.format(is_json=True, signature=signature)).get("confidence_var", 0.0)
+        return {"score": round(found.score, 2), "interval": interval, "signature": signature}
 
     exact = sum(a == b for a, b in zip(translations, references, strict=True)) / len(references)
     return {
@@ -57,13 +63,21 @@ def score(translations, references, language="en"):
     }  # fmt: skip
 
 
+def score_both(model, tokenizer, pairs, language="en"):
+    """The `score` of translations of `pairs` (source, reference): word by word, and by beam search."""
+    sources, references = zip(*pairs, strict=True)
+    beam = partial(fast.beam_search, beam_size=BEAM_SIZE, length_penalty=LENGTH_PENALTY)
+    return {
+        name: score(translate_batch(model, tokenizer, sources, decode=decode), references, language)
+        for name, decode in {"greedy": fast.greedy_decode, "beam": beam}.items()
+    }
+
+
 def make_card(args, folder, sizes, history, n_pairs, valid, test):
     """Measure the model as it lies in `folder`, float16 and averaged, and say how it came about."""
     model = load_model(folder / "model.safetensors").to(args.device)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    sources, references = zip(*test, strict=True)
-    translations = translate_batch(model, tokenizer, sources, decode=fast.greedy_decode)
-    scores = score(translations, references, args.direction[-2:])
+    scores = score_both(model, tokenizer, test, args.direction[-2:])
     valid_batches = bucketed_batches(encode_pairs(valid, tokenizer), args.max_tokens)
     return {
         "direction": args.direction,
@@ -72,7 +86,8 @@ def make_card(args, folder, sizes, history, n_pairs, valid, test):
         "test_pairs": len(test),
         "parameters": sum(p.numel() for p in model.parameters()),
         "sizes": sizes,
-        "scores": scores,
+        "scores": scores["greedy"],
+        "beam": scores["beam"],
         "training": {
             "command": command(args),
             "epochs": args.epochs,
@@ -115,7 +130,9 @@ def write_card(folder, card):
     write_file(folder / "card.json", (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
     bar = "\\|"  # in a table a bare | would end the cell
     rows = "\n".join(
-        f"| {name} | {value['score']:.2f} | `{value['signature'].replace('|', bar)}` |"
+        f"| {name} | {value['score']:.2f} ± {value['interval']:.2f} "
+        f"| {card['beam'][name]['score']:.2f} ± {card['beam'][name]['interval']:.2f} "
+        f"| `{value['signature'].replace('|', bar)}` |"
         for name, value in card["scores"].items() if isinstance(value, dict)
     )  # fmt: skip
     training, source, target = card["training"], *(LANGUAGES[c] for c in card["direction"].split("-"))
@@ -133,7 +150,8 @@ def write_card(folder, card):
         "`sacrebleu` and `sacrebleu_lowercase` compare detokenised text; "
         "`tokenised_lowercase` compares lower-cased, normalised,\n"
         "Moses-tokenised text: hold it beside numbers for the published `lc.norm.tok` files. "
-        f"{card['scores']['exact_match']:.1%} of the sentences equal the reference."
+        f"{card['scores']['exact_match']:.1%} of the greedy translations equal the reference. "
+        "± is half a 95 % interval\n(bootstrap over sentences)."
     )
     text = f"""# {source} to {target} Transformer
 
@@ -146,8 +164,8 @@ Written by `helpers.train` at the end of the run; the same numbers are in `card.
 - **Use**: for learning. It has seen {card["training_pairs"]:,} {seen} and nothing else; outside that
   world it answers often fluently and nearly always wrongly.
 
-| score on the {card["test_pairs"]:,} test sentences, greedy | BLEU | sacreBLEU signature |
-|---|---|---|
+| BLEU on the {card["test_pairs"]:,} test sentences | greedy | beam of {BEAM_SIZE} | sacreBLEU signature |
+|---|---|---|---|
 {rows}
 
 {scores}

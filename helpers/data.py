@@ -4,6 +4,7 @@ A *pair* is `(german, english)`, two strings. An *encoded pair* is two lists of 
 The corpora are in `helpers.grammar` (no download) and `helpers.multi30k`.
 """
 
+import json
 import random
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from helpers.arguments import (
     check_pairs,
     check_rows,
     check_seed,
+    check_shares,
     check_texts,
     check_tokenizer,
 )
@@ -69,6 +71,59 @@ def encode_pairs(pairs, tokenizer):
     sides = [check_texts(pair[side] for pair in pairs) for side in (0, 1)]
     sides = [[e.ids for e in tokenizer.encode_batch(side)] for side in sides]
     return list(zip(*sides, strict=True))
+
+
+class SubwordSampler:
+    """The sentences of `pairs` with their words cut into subwords differently each time.
+
+    While a word is cut, each merge is left out with probability `dropout` (BPE-dropout, Provilkov and others,
+    2020), so a model sees the same word in several spellings. Called with a seed, gives encoded pairs as
+    `encode_pairs` does; each word is then cut in at most `ways` ways.
+
+    Raises:
+        TypeError: what is no pair of texts.
+        ValueError: a `dropout` outside 0 to 1, or a tokeniser without merges.
+    """
+
+    def __init__(self, pairs, tokenizer, dropout, ways=16):
+        check_tokenizer(tokenizer)
+        check_shares(dropout=dropout)
+        check_counts(ways=ways)
+        bpe = json.loads(tokenizer.to_str())["model"]
+        if "merges" not in bpe:
+            raise ValueError(f"the tokeniser is {bpe.get('type')}, expected byte pairs: use train_tokenizer.")
+        self.ranks = {tuple(merge): rank for rank, merge in enumerate(bpe["merges"])}
+        self.vocabulary, self.dropout, self.ways = bpe["vocab"], dropout, ways
+        split, normal = tokenizer.pre_tokenizer.pre_tokenize_str, tokenizer.normalizer.normalize_str
+        self.pairs = [
+            [[word for word, _ in split(normal(text))] for text in check_texts(pair)]
+            for pair in check_pairs(pairs)
+        ]
+
+    def __call__(self, seed):
+        """Encoded pairs; the same ones for the same seed."""
+        chance, known = random.Random(check_seed(seed)), {}
+
+        def ids(words):
+            for word in words:
+                if word not in known:
+                    known[word] = [self.cut(word, chance) for _ in range(self.ways)]
+                yield from known[word][int(chance.random() * self.ways)]
+
+        return [(list(ids(source)), list(ids(target))) for source, target in self.pairs]
+
+    def cut(self, word, chance):
+        """The ids of one word's subwords."""
+        parts = list(word)
+        while True:
+            merges = [
+                (self.ranks[pair], i) for i, pair in enumerate(zip(parts, parts[1:], strict=False))
+                if pair in self.ranks and chance.random() >= self.dropout
+            ]  # fmt: skip
+            if not merges:
+                return [self.vocabulary.get(part, UNK_ID) for part in parts]
+            _, i = min(merges)
+            parts[i : i + 2] = ["".join(parts[i : i + 2])]
 
 
 # --- Batches ------------------------------------------------------------------------------------------------
