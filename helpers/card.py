@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 from functools import partial
 from pathlib import Path
 
@@ -37,8 +38,13 @@ def moses(sentences, language):
     return [tokenise(normalise(s).lower(), return_str=True, escape=True) for s in sentences]
 
 
+def split(sentences):
+    """Lower-cased, and split at punctuation."""
+    return [" ".join(re.findall(r"\w+|[^\w\s]", sentence.lower())) for sentence in sentences]
+
+
 def score(translations, references, language="en"):
-    """BLEU of one reference per sentence, three ways, and the share of sentences that are exactly right.
+    """BLEU of one reference per sentence, four ways, and the share of sentences that are exactly right.
 
     `interval` is half the width of a 95 % interval: as many sentences are drawn a thousand times from these,
     with repetition (bootstrap).
@@ -56,6 +62,7 @@ def score(translations, references, language="en"):
     return {
         "sacrebleu": bleu(translations, references),
         "sacrebleu_lowercase": bleu(translations, references, lowercase=True),
+        "split_lowercase": bleu(split(translations), split(references), tokenize="none", force=True),
         "tokenised_lowercase": bleu(
             moses(translations, language), moses(references, language), tokenize="none", force=True
         ),
@@ -106,10 +113,10 @@ def command(args):
     parts = ["python -m helpers.train", "--out FOLDER"]
     for name, value in vars(args).items():
         option = name.replace("_", "-")
-        if name == "norm_first":
-            parts.append(f"--{option}" if value else f"--no-{option}")
-        elif name == "bfloat16":
+        if name == "bfloat16":
             parts += [f"--{option}"] * value
+        elif isinstance(value, bool):
+            parts.append(f"--{option}" if value else f"--no-{option}")
         elif name not in ("out", "resume"):
             parts.append(f"--{option} {value}")
     return " ".join(parts)
@@ -148,8 +155,9 @@ def write_card(folder, card):
     )
     scores = (
         "`sacrebleu` and `sacrebleu_lowercase` compare detokenised text; "
-        "`tokenised_lowercase` compares lower-cased, normalised,\n"
-        "Moses-tokenised text: hold it beside numbers for the published `lc.norm.tok` files. "
+        "`split_lowercase` lower-cased text, split at punctuation;\n"
+        "`tokenised_lowercase` lower-cased, normalised, Moses-tokenised text: "
+        "hold it beside numbers for the published `lc.norm.tok` files. "
         f"{card['scores']['exact_match']:.1%} of the greedy translations equal the reference. "
         "± is half a 95 % interval\n(bootstrap over sentences)."
     )

@@ -22,7 +22,7 @@ from helpers import distributed
 from helpers.arguments import DEVICES, choose_device
 from helpers.card import make_card, write_card
 from helpers.checkpoints import complete, count_weights, save_model, write_file
-from helpers.data import encode_pairs, train_tokenizer
+from helpers.data import SubwordSampler, encode_pairs, train_tokenizer
 from helpers.model import Transformer
 from helpers.multi30k import multi30k
 from helpers.training import TrainingConfig, train
@@ -43,11 +43,13 @@ SETTINGS = {  # name: what it is, default for multi30k (as the shipped translato
     "d_ff": ("feed-forward width", 512, 256),
     "n_layers": ("encoder and decoder layers", 3, 2),
     "dropout": ("share of numbers set to 0 in training", 0.2, 0.0),
+    "subword_dropout": ("share of merges left out, anew in each epoch, where a word is cut", 0.0, 0.0),
     "norm_first": ("pre-norm instead of the paper's post-norm", False, True),
     "epochs": ("passes over the data", 24, 5),
     "max_tokens": ("padded tokens per side and batch", 3000, 1000),
     "peak_lr": ("highest learning rate", 1.5e-3, 1e-2),
     "warmup_steps": ("steps to reach it", 800, 200),
+    "linear_decay": ("after that fall in a line to 0 instead of with 1 / sqrt(step)", False, False),
     "average_last": ("last epochs whose weights are averaged", 5, 3),
 }
 
@@ -131,7 +133,8 @@ def check_folder(folder, resume):
 
 def run(args):
     args.device = choose_device(args.device)
-    names = ("epochs", "max_tokens", "peak_lr", "warmup_steps", "average_last", "seed", "bfloat16")
+    names = ("epochs", "max_tokens", "peak_lr", "warmup_steps", "linear_decay", "average_last", "seed")
+    names += ("bfloat16",)
     config = TrainingConfig(**{name: getattr(args, name) for name in names})
     names = ("d_model", "n_heads", "d_ff", "n_layers", "dropout", "norm_first")
     sizes = {name: getattr(args, name) for name in names} | {"joint_vocabulary": True}
@@ -161,8 +164,11 @@ def run(args):
             file=sys.stderr, flush=True,
         )  # fmt: skip
 
+    encoded = encode_pairs(pairs, tokenizer)
+    if args.subword_dropout:
+        encoded = SubwordSampler(pairs, tokenizer, args.subword_dropout)
     history = train(
-        model, encode_pairs(pairs, tokenizer), config, valid=encode_pairs(valid, tokenizer),
+        model, encoded, config, valid=encode_pairs(valid, tokenizer),
         checkpoint=out / "checkpoint.safetensors", resume=args.resume, on_epoch=report,
         device=args.device,
     )  # fmt: skip

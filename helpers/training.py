@@ -47,13 +47,14 @@ class TrainingConfig:
     average_last: int = 0  # average the weights at the end of so many last epochs (section 6.1)
     seed: int = 0  # order of the batches and dropout
     bfloat16: bool = False  # autocast: faster on GPUs and CPUs that have it in hardware, slower elsewhere
+    linear_decay: bool = False  # after the warm-up in a straight line to 0, instead of with 1 / sqrt(step)
 
     def __post_init__(self):
         check_counts(epochs=self.epochs, max_tokens=self.max_tokens, warmup_steps=self.warmup_steps)
         check_counts(0, average_last=self.average_last, seed=self.seed)
         check_positive(peak_lr=self.peak_lr, clip_norm=self.clip_norm)
         check_shares(label_smoothing=self.label_smoothing)
-        check_flags(bfloat16=self.bfloat16)
+        check_flags(bfloat16=self.bfloat16, linear_decay=self.linear_decay)
         if self.average_last > self.epochs:
             raise ValueError(
                 f"average_last={self.average_last} epochs cannot be averaged in a training of {self.epochs}. "
@@ -80,12 +81,17 @@ class History:
 WAY_OUT = "Start again with a lower peak_lr or a longer warm-up, and without this checkpoint."
 
 
-def learning_rate(step, config):
+def learning_rate(step, config, steps=None):
     """Linear warm-up to `peak_lr`, then falling with 1 / sqrt(step) (equation 3, scaled to its peak).
 
-    Steps count from 1.
+    Steps count from 1. With `linear_decay` the rate would be 0 one step behind the last of all `steps`.
     """
-    return config.peak_lr * min(step / config.warmup_steps, math.sqrt(config.warmup_steps / step))
+    warmup = config.warmup_steps
+    if config.linear_decay:
+        fall = max(0.0, (steps + 1 - step) / max(1, steps + 1 - warmup))
+    else:
+        fall = math.sqrt(warmup / step)
+    return config.peak_lr * min(step / warmup, fall)
 
 
 def token_loss(logits, labels, label_smoothing=0.0):
@@ -133,10 +139,12 @@ def train(
     """Train `model` (called as `(src, tgt)`) on encoded pairs; returns the `History`.
 
     Args:
+        encoded: the pairs, or what gives those of an epoch when it is called with a seed (`SubwordSampler`).
         valid: encoded pairs for the loss after each epoch.
         checkpoint: a file that is rewritten every `save_every` steps and after each epoch.
         resume: go on from `checkpoint` if it exists; the result is the same as without the interruption.
-            `epochs` may change between the two, as long as no weights have been averaged yet.
+            `epochs` may change between the two, as long as no weights have been averaged yet, and the rate
+            does not fall in a line to its end.
         on_epoch: called with `(epoch, history)` after each epoch.
         device: the model moves there and stays there ("auto" is the fastest); without one it is trained where
             it is. On the device on which it began, a training resumes exactly.
@@ -157,7 +165,9 @@ def train(
         raise TypeError(
             f"config is {kind}, expected a TrainingConfig. Of a dict make TrainingConfig(**config)."
         )
-    encoded, valid = check_pairs(encoded), check_pairs(valid or ())
+    fresh = encoded if callable(encoded) else None
+    first = config.seed * 1_000_003  # the seed of the first epoch; the others follow
+    encoded, valid = check_pairs(fresh(first) if fresh else encoded), check_pairs(valid or ())
     if not encoded:
         raise ValueError("no pairs to train on: pass a list of encoded pairs.")
     check_counts(save_every=save_every)
@@ -180,13 +190,15 @@ def train(
         run.restore(checkpoint)
     taken = {"steps taken": len(run.history.step)}
     run.loss = distributed.replicate(run.loss, run.task | asdict(config) | taken)
+    run.steps = config.epochs * len(bucketed_batches(encoded, config.max_tokens, seed=first))
     valid_batches = bucketed_batches(valid, config.max_tokens) if valid else None
 
     bar = None
     while run.epoch < config.epochs:
-        batches = bucketed_batches(encoded, config.max_tokens, seed=config.seed * 1_000_003 + run.epoch)
-        total, done = config.epochs * len(batches), len(run.history.step)
-        bar = bar or progress(total=total, initial=done, desc="training", unit="step")
+        seed = first + run.epoch
+        batches = bucketed_batches(fresh(seed) if fresh else encoded, config.max_tokens, seed=seed)
+        done = len(run.history.step)
+        bar = bar or progress(total=run.steps, initial=done, desc="training", unit="step")
         for batch in batches[run.position :]:
             run.step(batch)
             bar.set_postfix_str(f"loss {run.history.loss[-1]:.2f}", refresh=False)
@@ -245,13 +257,14 @@ class Run:
         self.model, self.config, self.task, self.history = model, config, task or {}, History()
         self.device, self.loss = next(model.parameters()).device, Loss(model, config.label_smoothing)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.peak_lr, betas=(0.9, 0.98), eps=1e-9)
+        self.steps = None  # of the whole training, as planned
         self.epoch, self.position = 0, 0  # epochs finished, batches taken of the current one
         self.average, self.averaged = {}, 0  # the mean of the weights, and of how many epochs
 
     def step(self, batch):
         """One update on one batch."""
         started, config, history = time.perf_counter(), self.config, self.history
-        rate = learning_rate(len(history.step) + 1, config)
+        rate = learning_rate(len(history.step) + 1, config, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         distributed.seed(config.seed, len(history.step))
@@ -328,6 +341,11 @@ class Run:
                         f"{new.get(name)}. Use the same settings and sentences, or another file."
                     )
         planned, wanted, epoch = before["epochs"], now["epochs"], about["epoch"]
+        if planned != wanted and now["linear_decay"]:
+            raise ValueError(
+                f"{path} is planned for {planned} epochs, and its learning rate falls towards their end. "
+                f"Use epochs={planned}, or another file."
+            )
         late = epoch > min(planned, wanted) - now["average_last"] or (about["position"] and epoch == wanted)
         if planned != wanted and late:
             raise ValueError(

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from helpers.arguments import check_texts, check_tokenizer
 from helpers.data import (
@@ -10,6 +12,7 @@ from helpers.data import (
     EOS_ID,
     PAD_ID,
     UNK_ID,
+    SubwordSampler,
     bucketed_batches,
     encode_pairs,
     make_batch,
@@ -130,6 +133,45 @@ def test_no_pairs_encode_to_no_pairs(tokenizer):
     ((source, target),) = encode_pairs([("Ein Hund", "A dog")], tokenizer)
     assert tokenizer.decode(source) == "Ein Hund" and tokenizer.decode(target) == "A dog"
     assert torch.tensor(source).dtype == torch.long
+
+
+def test_words_are_cut_differently_each_time_and_mean_the_same(tokenizer):
+    pairs = list(zip(GERMAN.splitlines(), ENGLISH.splitlines(), strict=True))[:30]
+    encoded = encode_pairs(pairs, tokenizer)
+    assert SubwordSampler(pairs, tokenizer, 0.0)(1) == encoded
+    sampler = SubwordSampler(pairs, tokenizer, 0.3)
+    one, two = sampler(1), sampler(2)
+    assert one == sampler(1) == SubwordSampler(pairs, tokenizer, 0.3)(1)
+    assert one != two and len({tuple(source) for source, _ in one}) > len({a for a, _ in pairs})
+    assert [tuple(map(tokenizer.decode, pair)) for pair in one] == [
+        tuple(map(tokenizer.decode, pair)) for pair in encoded
+    ]
+    assert sum(map(len, one[0])) > sum(map(len, encoded[0]))
+    letters = SubwordSampler(pairs, tokenizer, 0.999, ways=1)(0)[0][0]
+    assert len(letters) == len("▁Ein▁Hund▁läuft.")
+    assert SubwordSampler([("§", "dog")], tokenizer, 0.1)(0)[0][0][-1] == UNK_ID
+
+
+def test_each_merge_is_left_out_with_the_probability_that_was_asked_for():
+    """Two letters, one merge: they stay apart as often as the merge is left out."""
+    tokenizer = train_tokenizer(["ab"] * 10, 8)
+    assert tokenizer.encode("ab").tokens == ["▁", "ab"]
+    sampler = SubwordSampler([("ab", "ab")] * 2000, tokenizer, 0.25, ways=2000)
+    pieces = [len(source) for source, _ in sampler(0)]
+    assert set(pieces) == {2, 3} and pieces.count(3) / len(pieces) == pytest.approx(0.25, abs=0.04)
+
+
+def test_bad_sampling_is_refused(tokenizer):
+    with pytest.raises(ValueError, match="dropout=1"):
+        SubwordSampler([("ab", "cd")], tokenizer, 1)
+    with pytest.raises(ValueError, match="ways=0"):
+        SubwordSampler([("ab", "cd")], tokenizer, 0.1, ways=0)
+    with pytest.raises(ValueError, match="seed='a'"):
+        SubwordSampler([("ab", "cd")], tokenizer, 0.1)("a")
+    with pytest.raises(TypeError, match="is no pair"):
+        SubwordSampler(["abc"], tokenizer, 0.1)
+    with pytest.raises(ValueError, match="WordLevel, expected byte pairs"):
+        SubwordSampler([("ab", "cd")], Tokenizer(WordLevel({"a": 0})), 0.1)
 
 
 @pytest.mark.parametrize(

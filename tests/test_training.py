@@ -3,6 +3,7 @@
 import math
 import random
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,6 +29,11 @@ def copies(n=60):
     chance = random.Random(0)
     rows = [[chance.randrange(4, 10) for _ in range(chance.randrange(2, 7))] for _ in range(n)]
     return [(row, row) for row in rows]
+
+
+def turned(seed):
+    """The pairs of one epoch: of every other seed the targets are turned round."""
+    return [(source, target[::-1]) if seed % 2 else (source, target) for source, target in copies()]
 
 
 def fresh():
@@ -56,6 +62,26 @@ def test_the_schedule_is_that_of_the_paper():
     for step in (1, 100, 4000, 16000, 100000):
         paper = 512**-0.5 * min(step**-0.5, step * 4000**-1.5)  # equation 3
         assert learning_rate(step, config) == pytest.approx(paper)
+
+
+def test_a_line_falls_from_the_peak_to_nothing():
+    config = TrainingConfig(epochs=1, peak_lr=0.5, warmup_steps=4, linear_decay=True)
+    rates = [learning_rate(step, config, steps=8) for step in range(1, 10)]
+    assert rates == pytest.approx([0.125, 0.25, 0.375, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
+    assert [learning_rate(step, config, steps=2) for step in (1, 2)] == [0.125, 0.25]  # all warm-up
+    history = train(fresh(), copies(), replace(CONFIG, linear_decay=True))
+    steps = len(history.step)
+    line = [(steps + 1 - step) / (steps + 1 - 5) * 5e-3 for step in range(5, steps + 1)]
+    assert history.learning_rate[4:] == pytest.approx(line)
+
+
+def test_the_pairs_may_be_new_in_each_epoch():
+    asked = []
+    once, anew = fresh(), fresh()
+    train(once, lambda seed: asked.append(seed) or turned(seed), replace(CONFIG, epochs=2, average_last=0))
+    assert asked == [3_000_009, 3_000_009, 3_000_010]  # the first time to look at them
+    train(anew, copies(), replace(CONFIG, epochs=2, average_last=0))
+    assert not torch.equal(once.output.weight, anew.output.weight)
 
 
 def test_the_loss_ignores_padding():
@@ -93,9 +119,12 @@ def test_a_step_is_that_of_the_paper(quick, monkeypatch):
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 7, 11, 13])
-def test_an_interrupted_training_goes_on_exactly(tmp_path, monkeypatch, stop_after):
+@pytest.mark.parametrize(
+    ("pairs", "config"), [(copies(), CONFIG), (turned, replace(CONFIG, linear_decay=True))]
+)
+def test_an_interrupted_training_goes_on_exactly(tmp_path, monkeypatch, stop_after, pairs, config):
     whole = fresh()
-    expected = train(whole, copies(), CONFIG, valid=copies(10))
+    expected = train(whole, pairs, config, valid=copies(10))
     assert len(expected.step) > 13
 
     class Interrupted(training.Run):
@@ -107,11 +136,11 @@ def test_an_interrupted_training_goes_on_exactly(tmp_path, monkeypatch, stop_aft
     path = tmp_path / "checkpoint.safetensors"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(training, "Run", Interrupted)
-        train(fresh(), copies(), CONFIG, valid=copies(10), checkpoint=path, save_every=2)
+        train(fresh(), pairs, config, valid=copies(10), checkpoint=path, save_every=2)
     resumed = fresh()
     torch.manual_seed(99)  # whatever happened in between
     training.fast.choice.cache_clear()  # as in a new process
-    history = train(resumed, copies(), CONFIG, valid=copies(10), checkpoint=path, resume=True, save_every=2)
+    history = train(resumed, pairs, config, valid=copies(10), checkpoint=path, resume=True, save_every=2)
     assert same(resumed, whole)
     assert history.loss == expected.loss and history.valid_loss == expected.valid_loss
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.safetensors"]
@@ -169,6 +198,13 @@ def test_a_checkpoint_is_written_every_so_many_steps_and_after_each_epoch(tmp_pa
     monkeypatch.setattr(training.Run, "save", lambda run, path: saved.append(len(run.history.step)))
     history = train(fresh(), copies(), CONFIG, checkpoint=tmp_path / "file", save_every=4)
     assert saved == sorted([*range(4, len(history.step) + 1, 4), *history.epoch_step])
+
+
+def test_a_line_to_the_end_cannot_be_lengthened(tmp_path):
+    line = replace(CONFIG, linear_decay=True)
+    train(fresh(), copies(), line, checkpoint=tmp_path / "file")
+    with pytest.raises(ValueError, match="planned for 3 epochs.*Use epochs=3"):
+        train(fresh(), copies(), replace(line, epochs=4), checkpoint=tmp_path / "file", resume=True)
 
 
 def test_a_training_can_end_with_the_epoch_that_it_has_finished(tmp_path):
@@ -335,6 +371,7 @@ def test_what_cannot_be_evaluated():
         "average_last": (-1, 4),
         "seed": (-1, 2**63),
         "bfloat16": ("no",),
+        "linear_decay": (1,),
     }.items(),
 )
 def test_settings_that_make_no_sense_are_named(name, values):
