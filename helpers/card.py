@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
 
 from helpers import fast
-from helpers.checkpoints import load_model, write_file
+from helpers.checkpoints import write_file
 from helpers.data import bucketed_batches, encode_pairs
 from helpers.decoding import translate_batch
+from helpers.probes import probe
 from helpers.training import evaluate
-from helpers.translate import BEAM_SIZE, LENGTH_PENALTY
+from helpers.translate import BEAM_SIZE, LENGTH_PENALTY, load_translator
 
 LANGUAGES = {"de": "German", "en": "English"}
 
@@ -80,11 +80,29 @@ def score_both(model, tokenizer, pairs, language="en"):
     }
 
 
+def sample_score(model, tokenizer, pairs, language="en"):
+    """The sacreBLEU of the first 200 pairs, greedily: a quick look whether the card still holds."""
+    sources, references = zip(*pairs[:200], strict=True)
+    translations = translate_batch(model, tokenizer, sources, decode=fast.greedy_decode)
+    return score(translations, references, language)["sacrebleu"]["score"]
+
+
+def measure(translator, data, direction, test):
+    """What the card says about what a translator does: its scores on `test`, and where it fails."""
+    language = direction[-2:]
+    scores = score_both(*translator, test, language)
+    return {
+        "scores": scores["greedy"],
+        "beam": scores["beam"],
+        "sample": sample_score(*translator, test, language),
+        "probes": probe(translator) if (data, direction) == ("multi30k", "de-en") else {},
+    }
+
+
 def make_card(args, folder, sizes, history, n_pairs, valid, test):
     """Measure the model as it lies in `folder`, float16 and averaged, and say how it came about."""
-    model = load_model(folder / "model.safetensors").to(args.device)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    scores = score_both(model, tokenizer, test, args.direction[-2:])
+    translator = load_translator(folder)
+    model, tokenizer = translator.model.to(args.device), translator.tokenizer
     valid_batches = bucketed_batches(encode_pairs(valid, tokenizer), args.max_tokens)
     return {
         "direction": args.direction,
@@ -93,8 +111,7 @@ def make_card(args, folder, sizes, history, n_pairs, valid, test):
         "test_pairs": len(test),
         "parameters": sum(p.numel() for p in model.parameters()),
         "sizes": sizes,
-        "scores": scores["greedy"],
-        "beam": scores["beam"],
+        **measure(translator, args.data, args.direction, test),
         "training": {
             "command": command(args),
             "epochs": args.epochs,
@@ -161,6 +178,21 @@ def write_card(folder, card):
         f"{card['scores']['exact_match']:.1%} of the greedy translations equal the reference. "
         "± is half a 95 % interval\n(bootstrap over sentences)."
     )
+    fails = "".join(
+        f"| {kind} | {found['right']} of {found['of']} | "
+        + "<br>".join(f"{german} → *{english}*" for german, english in found["wrong"])
+        + " |\n"
+        for kind, found in card["probes"].items()
+    )
+    if fails:
+        fails = f"""
+## Where it fails
+
+Sentences of `helpers/probes.py`, translated greedily. Right is, kindly, what contains the main words.
+
+| kind | right | the first that are not |
+|---|---|---|
+{fails}"""
     text = f"""# {source} to {target} Transformer
 
 Written by `helpers.train` at the end of the run; the same numbers are in `card.json`.
@@ -177,5 +209,5 @@ Written by `helpers.train` at the end of the run; the same numbers are in `card.
 {rows}
 
 {scores}
-"""
+{fails}"""
     write_file(folder / "CARD.md", text.encode())

@@ -12,11 +12,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from helpers import decoding, grammar, train, translate
-from helpers.card import machine, write_card
+from helpers import decoding, grammar, score, train, translate
+from helpers.card import machine, sample_score, split, write_card
+from helpers.card import score as bleu
 from helpers.checkpoints import read_tensors, write_tensors
 from helpers.data import PAD_ID, train_tokenizer
 from helpers.decoding import greedy_decode, translate_batch
+from helpers.multi30k import cache_folder, multi30k
+from helpers.probes import PROBES, contains, probe
 from helpers.translate import load_translator
 
 ROOT = Path(__file__).parents[1]
@@ -196,6 +199,61 @@ def test_the_interpreter_is_named_as_it_is_called(tmp_path, monkeypatch):
         assert translate.interpreter() == str(Path(".venv", "python") if inside else path)
     monkeypatch.setattr("shutil.which", lambda name: str(path))
     assert translate.interpreter() == "python"
+
+
+# --- Scoring ------------------------------------------------------------------------------------------------
+
+
+def test_scores_have_intervals_that_shrink_with_more_sentences():
+    answers = [f"A dog number {i} runs over the grass." for i in range(60)]
+    wrong = [a.replace("dog", "cat") if i % 3 else a for i, a in enumerate(answers)]
+    assert bleu(answers, answers)["sacrebleu"] | {"signature": ""} == {
+        "score": 100.0, "interval": 0.0, "signature": "",
+    }  # fmt: skip
+    few, many = bleu(wrong[:15], answers[:15])["sacrebleu"], bleu(wrong * 4, answers * 4)["sacrebleu"]
+    assert 0 < many["interval"] < few["interval"] / 2 and "bs:1000" in many["signature"]
+    assert bleu(wrong, answers)["exact_match"] == pytest.approx(1 / 3, abs=1e-3)
+
+
+def test_text_is_split_at_punctuation_as_in_the_published_row():
+    assert split(["Two dogs' T-shirts, 3.5 m!"]) == ["two dogs ' t - shirts , 3 . 5 m !"]
+
+
+def test_a_model_is_scored_by_one_command(folder, capsys):
+    arguments = ["--model", str(folder), "--data", "grammar", "--sentences", "5"]
+    assert score.main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["greedy"] * 5 + ["beam"] * 5
+    assert "±" in lines[0] and "bs:1000" in lines[0]
+    assert score.main([*arguments, "--split", "valid"]) == 0 and capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--sentences", "0"], "sentences=0"), (["--model", "nowhere"], "no file nowhere")],
+)
+def test_what_cannot_be_scored_is_one_line(arguments, words, capsys):
+    assert score.main(["--data", "grammar", *arguments]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("helpers.score: ") and words in err and err.count("\n") == 1
+
+
+def test_probes_ask_for_words_and_not_for_letters_inside_them():
+    assert contains("It is not a dog.", "dog, not|n't") and contains("Is it?", r"it, \?")
+    assert not contains("A notable doge", r"not\b") and not contains("A hotdog.", "dog")
+    right = {
+        "captions": "A man in a red helmet climbs up a cliff.",
+        "ihn, a thing": "A man throws a ball, and his dog catches it.",
+        "ihn, a person": "A woman sees her son and hugs him.",
+        "questions": "What is the man doing on the roof?",
+        "negation": "The man isn't wearing a hat.",
+        "no caption": "I have forgotten my key.",
+    }
+    for kind, english in right.items():
+        german, needed = next(iter(PROBES[kind].items()))
+        assert contains(english, needed), english
+        assert not contains(german, needed)
+    assert contains("the man wears no hat", PROBES["negation"]["Der Mann trägt keinen Hut."])
 
 
 # --- Translating --------------------------------------------------------------------------------------------
@@ -453,6 +511,18 @@ def test_the_shipped_files_are_small_and_have_their_card(tmp_path):
     for name in ("CARD.md", "card.json"):
         stored = (translate.SHIPPED / name).read_text(encoding="utf-8")
         assert (tmp_path / name).read_text(encoding="utf-8") == stored
+
+
+def test_the_card_of_the_shipped_model_holds(shipped):
+    card = json.loads((translate.SHIPPED / "card.json").read_text(encoding="utf-8"))
+    found = probe(shipped)
+    assert found.keys() == card["probes"].keys()
+    for kind, counts in card["probes"].items():
+        assert found[kind]["of"] == counts["of"] and abs(found[kind]["right"] - counts["right"]) <= 1
+    names = [cache_folder() / f"test_2016_flickr.{language}.gz" for language in ("de", "en")]
+    if not all(name.exists() for name in names):
+        pytest.skip("the captions are not there")
+    assert sample_score(*shipped, multi30k("test")) == pytest.approx(card["sample"], abs=0.3)
 
 
 @pytest.mark.parametrize(
