@@ -53,19 +53,19 @@ def score(translations, references, language="en"):
 
     def bleu(hypotheses, answers, **options):
         metric = BLEU(**options)
-        found = metric.corpus_score(hypotheses, [answers], n_bootstrap=1000)
-        signature = str(metric.get_signature())
-        interval = json.loads(found.format(is_json=True, signature=signature)).get("confidence_var", 0.0)
+        found, signature = metric.corpus_score(hypotheses, [answers]), str(metric.get_signature())
+        drawn = metric.corpus_score(hypotheses, [answers], n_bootstrap=1000)
+        interval = json.loads(drawn.format(is_json=True, signature=signature)).get("confidence_var", 0.0)
         return {"score": round(found.score, 2), "interval": interval, "signature": signature}
 
     exact = sum(a == b for a, b in zip(translations, references, strict=True)) / len(references)
     return {
         "sacrebleu": bleu(translations, references),
         "sacrebleu_lowercase": bleu(translations, references, lowercase=True),
-        "split_lowercase": bleu(split(translations), split(references), tokenize="none", force=True),
         "tokenised_lowercase": bleu(
             moses(translations, language), moses(references, language), tokenize="none", force=True
         ),
+        "split_lowercase": bleu(split(translations), split(references), tokenize="none", force=True),
         "exact_match": round(exact, 4),
     }  # fmt: skip
 
