@@ -1,7 +1,9 @@
 """Score a translator on sentences that it has not learnt from: `python -m helpers.score --help`."""
 
 import argparse
+import json
 import sys
+from pathlib import Path
 
 from helpers.setup import run_command, start_command
 
@@ -27,7 +29,6 @@ def build_parser():
     add = parser.add_argument
     add("--model", metavar="FOLDER", default=SHIPPED, help="default: the translator of the series")
     add("--data", choices=["grammar", "multi30k"], default="multi30k", help="default: multi30k")
-    add("--direction", choices=["de-en", "en-de"], default="de-en", help="default: de-en")
     add("--split", choices=SPLITS, default="test", help="choose on valid, and score the test once (default)")
     add("--sentences", type=int, metavar="N", help="only the first N")
     add("--device", choices=DEVICES, default="auto", help="default: the fastest there is")
@@ -41,8 +42,9 @@ def main(arguments=None):
             check_counts(sentences=args.sentences)
         translator = load_translator(args.model)
         translator.model.to(choose_device(args.device))
-        pairs = load_splits(args.data, args.direction)[SPLITS.index(args.split)][: args.sentences]
-        for way, scores in score_both(*translator, pairs, args.direction[-2:]).items():
+        direction = json.loads(Path(args.model, "card.json").read_text(encoding="utf-8"))["direction"]
+        pairs = load_splits(args.data, direction)[SPLITS.index(args.split)][: args.sentences]
+        for way, scores in score_both(*translator, pairs, direction[-2:]).items():
             for name, found in scores.items():
                 if isinstance(found, dict):
                     found = f"{found['score']:5.2f} ± {found['interval']:.2f}  {found['signature']}"

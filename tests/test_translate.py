@@ -241,6 +241,7 @@ def test_what_cannot_be_scored_is_one_line(arguments, words, capsys):
 def test_probes_ask_for_words_and_not_for_letters_inside_them():
     assert contains("It is not a dog.", "dog, not|n't") and contains("Is it?", r"it, \?")
     assert not contains("A notable doge", r"not\b") and not contains("A hotdog.", "dog")
+    assert not contains("Many songs.", r"man\b") and not contains("Many songs.", r"son\b")
     right = {
         "captions": "A man in a red helmet climbs up a cliff.",
         "ihn, a thing": "A man throws a ball, and his dog catches it.",
