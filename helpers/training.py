@@ -31,6 +31,7 @@ from helpers.arguments import (
 from helpers.checkpoints import copy_parameters, describe, read_tensors, understood, write_tensors
 from helpers.data import PAD_ID, bucketed_batches
 from helpers.model import Transformer, eval_mode
+from helpers.muon import Muon
 from helpers.setup import progress
 
 
@@ -48,12 +49,13 @@ class TrainingConfig:
     seed: int = 0  # order of the batches and dropout
     bfloat16: bool = False  # autocast: faster on GPUs and CPUs that have it in hardware, slower elsewhere
     linear_decay: bool = False  # after the warm-up in a straight line to 0, instead of with 1 / sqrt(step)
+    muon_lr: float = 0.0  # peak for the matrices of the layers, which Muon then trains; 0: Adam trains all
 
     def __post_init__(self):
         check_counts(epochs=self.epochs, max_tokens=self.max_tokens, warmup_steps=self.warmup_steps)
         check_counts(0, average_last=self.average_last, seed=self.seed)
         check_positive(peak_lr=self.peak_lr, clip_norm=self.clip_norm)
-        check_shares(label_smoothing=self.label_smoothing)
+        check_shares(label_smoothing=self.label_smoothing, muon_lr=self.muon_lr)
         check_flags(bfloat16=self.bfloat16, linear_decay=self.linear_decay)
         if self.average_last > self.epochs:
             raise ValueError(
@@ -92,6 +94,22 @@ def learning_rate(step, config, steps=None):
     else:
         fall = math.sqrt(warmup / step)
     return config.peak_lr * min(step / warmup, fall)
+
+
+def make_optimizers(model, config):
+    """Adam with the betas and the epsilon of section 5.3, and Muon for the matrices of the layers, or None.
+
+    Raises ValueError where Muon is asked for and the model has no layers with matrices.
+    """
+    named = list(model.named_parameters())
+    matrices = [p for name, p in named if config.muon_lr and ".layers." in name and p.ndim == 2]
+    if config.muon_lr and not matrices:
+        raise ValueError(
+            f"muon_lr={config.muon_lr}: the model has no matrices in layers for Muon. Use 0, for Adam alone."
+        )
+    others = [p for _, p in named if all(p is not matrix for matrix in matrices)]
+    adam = torch.optim.Adam(others, lr=config.peak_lr, betas=(0.9, 0.98), eps=1e-9)
+    return adam, Muon(matrices, config.muon_lr) if matrices else None
 
 
 def token_loss(logits, labels, label_smoothing=0.0):
@@ -256,7 +274,7 @@ class Run:
     def __init__(self, model, config, task=None):
         self.model, self.config, self.task, self.history = model, config, task or {}, History()
         self.device, self.loss = next(model.parameters()).device, Loss(model, config.label_smoothing)
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.peak_lr, betas=(0.9, 0.98), eps=1e-9)
+        self.optimizer, self.muon = make_optimizers(model, config)
         self.steps = None  # of the whole training, as planned
         self.epoch, self.position = 0, 0  # epochs finished, batches taken of the current one
         self.average, self.averaged = {}, 0  # the mean of the weights, and of how many epochs
@@ -273,7 +291,7 @@ class Run:
         self.model.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16), fast.Kernels():
             loss, right = self.loss(src, tgt_in, labels)
-        self.optimizer.zero_grad()
+        self.model.zero_grad()
         (weight * loss).backward()
         length = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
         accuracy = right / (labels != PAD_ID).sum()
@@ -285,6 +303,9 @@ class Run:
                 "peak_lr or a longer warm-up, and without this checkpoint."
             )
         self.optimizer.step()
+        if self.muon:
+            self.muon.param_groups[0]["lr"] = rate * config.muon_lr / config.peak_lr
+            self.muon.step()
         self.position += 1
         history.step.append(len(history.step) + 1)
         history.loss.append(loss.item())
@@ -319,7 +340,8 @@ class Run:
         tensors = {f"model.{name}": p.detach() for name, p in parameters.items()}
         tensors |= {f"average.{name}": t for name, t in self.average.items()}
         for name, p in parameters.items():
-            tensors |= {f"optimizer.{key}.{name}": t for key, t in self.optimizer.state[p].items()}
+            state = self.muon.state if self.muon and p in self.muon.state else self.optimizer.state
+            tensors |= {f"optimizer.{key}.{name}": t for key, t in state[p].items()}
         tensors |= {name: get() for name, (get, _) in random_states(self.device).items()}
         about = {"config": asdict(self.config), "history": asdict(self.history), "task": self.task}
         about |= {"epoch": self.epoch, "position": self.position, "averaged": self.averaged}
@@ -352,15 +374,15 @@ class Run:
                 f"{path} has trained {epoch} of {planned} epochs. With average_last={now['average_last']} "
                 f"it is too late for epochs={wanted}: use epochs={planned}, or another file."
             )
-        parts = {"model": {}, "average": {}, "exp_avg": {}, "exp_avg_sq": {}, "step": {}}
+        parts = {"model": {}, "average": {}, "exp_avg": {}, "exp_avg_sq": {}, "step": {}, "mean": {}}
         for name, tensor in tensors.items():
             part, _, name = name.removeprefix("optimizer.").partition(".")
             if part in parts:
                 parts[part][name] = tensor
         history = History(**about["history"])
-        sizes, average, first, second = (
+        sizes, average, first, second, means = (
             {name: tensor.shape for name, tensor in parts[part].items()}
-            for part in ("model", "average", "exp_avg", "exp_avg_sq")
+            for part in ("model", "average", "exp_avg", "exp_avg_sq", "mean")
         )
         if not (
             all(type(about[name]) is int and about[name] >= 0 for name in ("epoch", "position", "averaged"))
@@ -369,6 +391,7 @@ class Run:
             and average == (sizes if about["averaged"] else {})
             and first == second and first.keys() == parts["step"].keys() and first.items() <= sizes.items()
             and (first or not history.step)
+            and means.items() <= sizes.items() and bool(means) == bool(now["muon_lr"] and history.step)
         ):  # fmt: skip
             raise TypeError("counts, history, average and moments do not belong together")
         copy_parameters(self.model, parts["model"], path)
@@ -377,6 +400,8 @@ class Run:
             if name in parts["step"]:  # Adam keeps nothing for a parameter that has had no gradient
                 moments = {key: parts[key][name].to(self.device) for key in ("exp_avg", "exp_avg_sq")}
                 self.optimizer.state[p] = {"step": parts["step"][name]} | moments
+            if name in parts["mean"]:
+                self.muon.state[p] = {"mean": parts["mean"][name].to(self.device)}
         self.history = history
         self.epoch, self.position, self.averaged = about["epoch"], about["position"], about["averaged"]
         for name, (_, put) in random_states(self.device).items():

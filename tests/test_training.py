@@ -15,6 +15,7 @@ from helpers.checkpoints import copy_parameters, load_model, read_tensors, save_
 from helpers.data import PAD_ID, bucketed_batches, make_batch, train_tokenizer
 from helpers.decoding import greedy_decode, translate_batch
 from helpers.model import Transformer
+from helpers.muon import Muon, orthogonal
 from helpers.training import TrainingConfig, evaluate, learning_rate, token_loss, train
 
 SIZES = dict(
@@ -22,6 +23,7 @@ SIZES = dict(
     dropout=0.1,
 )  # fmt: skip
 CONFIG = TrainingConfig(epochs=3, max_tokens=60, peak_lr=5e-3, warmup_steps=5, average_last=2, seed=3)
+MUON = replace(CONFIG, muon_lr=0.02)
 
 
 def copies(n=60):
@@ -118,9 +120,69 @@ def test_a_step_is_that_of_the_paper(quick, monkeypatch):
         torch.testing.assert_close(p, q, atol=1e-9, rtol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(24, 40), (40, 24), (32, 32)])
+def test_muon_keeps_the_directions_of_a_matrix_and_makes_them_equally_long(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    lengths = left.mT @ orthogonal(matrix) @ right.mT
+    torch.testing.assert_close(lengths, lengths.diag().diag())
+    assert 0.6 < lengths.diag().min() and lengths.diag().max() < 1.2
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="came with PyTorch 2.9")
+@pytest.mark.parametrize("shape", [(24, 40), (40, 24)])
+def test_muon_is_that_of_pytorch(shape):
+    """Within the rounding of bfloat16, in which PyTorch's own makes matrices orthogonal."""
+    chance = torch.Generator().manual_seed(1)
+    ours, theirs = (nn.Parameter(torch.ones(shape)) for _ in range(2))
+    optimizers = Muon([ours], lr=0.1), torch.optim.Muon([theirs], lr=0.1)
+    for _ in range(5):
+        ours.grad = theirs.grad = torch.randn(shape, generator=chance)
+        for optimizer in optimizers:
+            optimizer.step()
+    moved = (theirs - 1).abs().max()
+    assert moved > 0.1 and (ours - theirs).abs().max() < 0.03 * moved
+
+
+def test_muon_trains_the_matrices_of_the_layers_and_adam_the_rest(monkeypatch):
+    monkeypatch.setattr(training.fast, "suits", lambda _: False)
+    monkeypatch.setattr(training.fast, "choice", dict)
+    by_hand, by_train = fresh().double(), fresh().double()
+    config = TrainingConfig(
+        epochs=1, max_tokens=60, peak_lr=5e-3, warmup_steps=5, muon_lr=0.02, linear_decay=True
+    )
+    layers = [*by_hand.encoder.layers.parameters(), *by_hand.decoder.layers.parameters()]
+    matrices = [p for p in layers if p.ndim == 2]
+    rest = [p for p in by_hand.parameters() if all(p is not q for q in matrices)]
+    assert len(matrices) > 15 and any(p is by_hand.output.weight for p in rest)
+    adam, muon = torch.optim.Adam(rest, betas=(0.9, 0.98), eps=1e-9), Muon(matrices, lr=1)
+    torch.manual_seed(config.seed)
+    batches = bucketed_batches(copies(), config.max_tokens, seed=0)
+    for step, batch in enumerate(batches, start=1):
+        share = learning_rate(step, config, len(batches)) / config.peak_lr
+        adam.param_groups[0]["lr"], muon.param_groups[0]["lr"] = share * 5e-3, share * 0.02
+        loss = token_loss(by_hand(batch.src, batch.tgt_in), batch.labels, 0.1)
+        by_hand.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(by_hand.parameters(), 1.0)
+        adam.step()
+        muon.step()
+    train(by_train, copies(), config)
+    for p, q in zip(by_hand.parameters(), by_train.parameters(), strict=True):
+        torch.testing.assert_close(p, q, atol=1e-9, rtol=1e-9)
+
+
+def test_muon_has_matrices_or_says_so():
+    with pytest.raises(ValueError, match=r"shape \(3,\), expected matrices: leave others to Adam"):
+        Muon([nn.Parameter(torch.ones(3))], lr=0.1)
+    with pytest.raises(ValueError, match="muon_lr=0.1: the model has no matrices in layers.*Use 0"):
+        training.Run(nn.Linear(2, 2), replace(CONFIG, muon_lr=0.1))
+
+
 @pytest.mark.parametrize("stop_after", [1, 4, 7, 11, 13])
 @pytest.mark.parametrize(
-    ("pairs", "config"), [(copies(), CONFIG), (turned, replace(CONFIG, linear_decay=True))]
+    ("pairs", "config"),
+    [(copies(), CONFIG), (turned, replace(CONFIG, linear_decay=True)), (copies(), MUON)],
 )
 def test_an_interrupted_training_goes_on_exactly(tmp_path, monkeypatch, stop_after, pairs, config):
     whole = fresh()
@@ -372,6 +434,7 @@ def test_what_cannot_be_evaluated():
         "seed": (-1, 2**63),
         "bfloat16": ("no",),
         "linear_decay": (1,),
+        "muon_lr": (-1e-3, 1, math.nan, "fast"),
     }.items(),
 )
 def test_settings_that_make_no_sense_are_named(name, values):
@@ -555,6 +618,16 @@ def test_a_checkpoint_whose_parts_contradict_each_other_is_damaged(damage, tmp_p
     with pytest.raises(ValueError, match="checkpoint.safetensors is damaged"):
         train(before, copies(), CONFIG, checkpoint=path, resume=True)
     assert same(before, fresh())
+
+
+def test_a_checkpoint_of_muon_without_its_mean_gradients_is_damaged(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    train(fresh(), copies(), MUON, checkpoint=path)
+    tensors, about = read_tensors(path)
+    without(tensors, "optimizer.mean.")
+    write_tensors(path, tensors, about)
+    with pytest.raises(ValueError, match="checkpoint.safetensors is damaged"):
+        train(fresh(), copies(), MUON, checkpoint=path, resume=True)
 
 
 def test_a_training_goes_on_with_lists_for_tuples_and_not_in_another_precision(tmp_path):
