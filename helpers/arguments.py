@@ -115,6 +115,13 @@ def check_positive(**numbers):
             raise ValueError(f"{name}={number!r}: expected a finite number above 0.")
 
 
+def check_not_negative(**numbers):
+    """Raise ValueError unless each is a finite number, 0 or above."""
+    for name, number in numbers.items():
+        if not isinstance(number, Real) or not 0 <= number < math.inf:
+            raise ValueError(f"{name}={number!r}: expected a finite number, 0 or above.")
+
+
 def check_beam(beam_size, length_penalty, n_best=None):
     """Raise ValueError unless a beam search can be done with these."""
     check_counts(beam_size=beam_size)

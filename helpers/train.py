@@ -50,6 +50,7 @@ SETTINGS = {  # name: what it is, default for multi30k (as the shipped translato
     "peak_lr": ("highest learning rate", 1.5e-3, 1e-2),
     "warmup_steps": ("steps to reach it", 800, 200),
     "linear_decay": ("after that fall in a line to 0 instead of with 1 / sqrt(step)", False, False),
+    "r_drop": ("weight of how far two predictions with dropout differ; takes twice as long", 0.0, 0.0),
     "muon_lr": ("highest learning rate of Muon for the matrices of the layers; 0 is Adam for all", 0.0, 0.0),
     "average_last": ("last epochs whose weights are averaged", 5, 3),
 }
@@ -135,7 +136,7 @@ def check_folder(folder, resume):
 def run(args):
     args.device = choose_device(args.device)
     names = ("epochs", "max_tokens", "peak_lr", "warmup_steps", "linear_decay", "average_last", "seed")
-    names += ("bfloat16", "muon_lr")
+    names += ("bfloat16", "muon_lr", "r_drop")
     config = TrainingConfig(**{name: getattr(args, name) for name in names})
     names = ("d_model", "n_heads", "d_ff", "n_layers", "dropout", "norm_first")
     sizes = {name: getattr(args, name) for name in names} | {"joint_vocabulary": True}

@@ -20,6 +20,7 @@ from helpers.arguments import (
     check_flags,
     check_labels,
     check_logits,
+    check_not_negative,
     check_pad_id,
     check_pairs,
     check_positive,
@@ -49,6 +50,7 @@ class TrainingConfig:
     seed: int = 0  # order of the batches and dropout
     bfloat16: bool = False  # autocast: faster on GPUs and CPUs that have it in hardware, slower elsewhere
     linear_decay: bool = False  # after the warm-up in a straight line to 0, instead of with 1 / sqrt(step)
+    r_drop: float = 0.0  # weight of the distance between two predictions with different dropout; 0: one only
     muon_lr: float = 0.0  # peak for the matrices of the layers, which Muon then trains; 0: Adam trains all
 
     def __post_init__(self):
@@ -56,6 +58,7 @@ class TrainingConfig:
         check_counts(0, average_last=self.average_last, seed=self.seed)
         check_positive(peak_lr=self.peak_lr, clip_norm=self.clip_norm)
         check_shares(label_smoothing=self.label_smoothing, muon_lr=self.muon_lr)
+        check_not_negative(r_drop=self.r_drop)
         check_flags(bfloat16=self.bfloat16, linear_decay=self.linear_decay)
         if self.average_last > self.epochs:
             raise ValueError(
@@ -124,6 +127,16 @@ def token_loss(logits, labels, label_smoothing=0.0):
     return nn.functional.cross_entropy(
         logits.flatten(0, 1), labels.flatten(), ignore_index=PAD_ID, label_smoothing=label_smoothing
     )
+
+
+def disagreement(logits, labels):
+    """How far two predictions for the same labels are apart: the mean of both Kullback-Leibler divergences.
+
+    logits `(2 * B, T, V)`, the second half for the same sentences as the first; labels `(B, T)`. In nats per
+    token (R-Drop, Liang and others, 2021).
+    """
+    first, second = (half[labels != PAD_ID] for half in logits.log_softmax(dim=-1).chunk(2))  # (N, V)
+    return ((first.exp() - second.exp()) * (first - second)).sum(dim=-1).mean() / 2
 
 
 def evaluate(model, batches):
@@ -256,11 +269,16 @@ def random_states(device):
 class Loss(nn.Module):
     """The mean loss of a model's answers, and how many of them are right."""
 
-    def __init__(self, model, label_smoothing):
+    def __init__(self, model, label_smoothing, r_drop=0.0):
         super().__init__()
-        self.model, self.label_smoothing = model, label_smoothing
+        self.model, self.label_smoothing, self.r_drop = model, label_smoothing, r_drop
 
     def forward(self, src, tgt_in, labels):
+        if self.r_drop:
+            logits = self.model(src.repeat(2, 1), tgt_in.repeat(2, 1))  # (2 * B, T, V), twice in one batch
+            loss = token_loss(logits, labels.repeat(2, 1), self.label_smoothing)
+            right = (logits[: len(labels)].argmax(-1) == labels) & (labels != PAD_ID)  # (B, T)
+            return loss + self.r_drop / 2 * disagreement(logits, labels), right.sum()
         if fast.suits(self.model):
             return fast.token_loss(self.model, src, tgt_in, labels, self.label_smoothing)
         logits = self.model(src, tgt_in)  # (B, T, V)
@@ -273,7 +291,8 @@ class Run:
 
     def __init__(self, model, config, task=None):
         self.model, self.config, self.task, self.history = model, config, task or {}, History()
-        self.device, self.loss = next(model.parameters()).device, Loss(model, config.label_smoothing)
+        self.device = next(model.parameters()).device
+        self.loss = Loss(model, config.label_smoothing, config.r_drop)
         self.optimizer, self.muon = make_optimizers(model, config)
         self.steps = None  # of the whole training, as planned
         self.epoch, self.position = 0, 0  # epochs finished, batches taken of the current one

@@ -16,7 +16,7 @@ from helpers.data import PAD_ID, bucketed_batches, make_batch, train_tokenizer
 from helpers.decoding import greedy_decode, translate_batch
 from helpers.model import Transformer
 from helpers.muon import Muon, orthogonal
-from helpers.training import TrainingConfig, evaluate, learning_rate, token_loss, train
+from helpers.training import TrainingConfig, disagreement, evaluate, learning_rate, token_loss, train
 
 SIZES = dict(
     src_vocab_size=10, tgt_vocab_size=10, joint_vocabulary=True, d_model=16, n_heads=2, d_ff=32, n_layers=1,
@@ -120,6 +120,24 @@ def test_a_step_is_that_of_the_paper(quick, monkeypatch):
         torch.testing.assert_close(p, q, atol=1e-9, rtol=1e-9)
 
 
+def test_r_drop_adds_how_far_two_predictions_are_apart():
+    torch.manual_seed(4)
+    logits, labels = torch.randn(4, 3, 10), torch.tensor([[5, 2, PAD_ID], [6, 7, 2]])
+    first, second = (half.softmax(-1)[labels != PAD_ID] for half in logits.split(2))  # (5, V)
+    there = sum((p * (p / q).log()).sum() for p, q in zip(first, second, strict=True))
+    back = sum((q * (q / p).log()).sum() for p, q in zip(first, second, strict=True))
+    assert disagreement(logits, labels).item() == pytest.approx((there + back).item() / 2 / 5, rel=1e-5)
+    src = tgt_in = labels
+    once, twice = training.Loss(fresh(), 0.1), training.Loss(fresh(), 0.1, r_drop=5)
+    (plain, right), (same_twice, also) = (loss.eval()(src, tgt_in, labels) for loss in (once, twice))
+    assert same_twice.item() == pytest.approx(plain.item(), rel=1e-6) and right == also
+    losses = []
+    for loss in (once.train(), twice.train()):
+        torch.manual_seed(0)
+        losses.append(loss(src, tgt_in, labels)[0].item())
+    assert losses[1] > losses[0] + 1e-3  # with dropout two predictions differ
+
+
 @pytest.mark.parametrize("shape", [(24, 40), (40, 24), (32, 32)])
 def test_muon_keeps_the_directions_of_a_matrix_and_makes_them_equally_long(shape):
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -182,7 +200,7 @@ def test_muon_has_matrices_or_says_so():
 @pytest.mark.parametrize("stop_after", [1, 4, 7, 11, 13])
 @pytest.mark.parametrize(
     ("pairs", "config"),
-    [(copies(), CONFIG), (turned, replace(CONFIG, linear_decay=True)), (copies(), MUON)],
+    [(copies(), CONFIG), (turned, replace(CONFIG, linear_decay=True)), (copies(), replace(MUON, r_drop=1))],
 )
 def test_an_interrupted_training_goes_on_exactly(tmp_path, monkeypatch, stop_after, pairs, config):
     whole = fresh()
@@ -434,6 +452,7 @@ def test_what_cannot_be_evaluated():
         "seed": (-1, 2**63),
         "bfloat16": ("no",),
         "linear_decay": (1,),
+        "r_drop": (-1, math.nan, math.inf, "yes"),
         "muon_lr": (-1e-3, 1, math.nan, "fast"),
     }.items(),
 )
