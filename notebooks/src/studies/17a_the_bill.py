@@ -144,9 +144,9 @@ for row, n in (("1 process", 1), ("2 processes", 2), ("4 processes", 4)):
 
 # %%
 alone = several.train()["losses"]
-print("one process, step by step:", *[f"{loss:.4f}" for loss in alone])
+print("one process, step by step:", *[f"{loss:.2f}" for loss in alone])
 for way in ("copies", "shares"):
-    print(f"two, {way}: last loss {two[way + ': loss']:.4f}, held {two[way + ': held']:.2f} of the numbers")
+    print(f"two, {way}: last loss {two[way + ': loss']:.2f}, held {two[way + ': held']:.2f} of the numbers")
     assert abs(two[way + ": loss"] - alone[-1]) < 1e-4
 
 # %% [markdown]
