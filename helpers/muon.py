@@ -1,4 +1,4 @@
-"""Muon, an optimiser for matrices (Jordan and others, 2024): fewer steps than Adam to the same loss.
+"""Muon, an optimiser for matrices (Jordan and others, 2024), which at first needs fewer steps than Adam.
 
 Adam scales each number of a gradient by itself. Muon looks at the matrix: it keeps the directions of the
 gradient and makes all of them about equally long, so that the rare ones are learnt as fast as the common.
