@@ -119,14 +119,13 @@ def check_not_negative(**numbers):
     """Raise ValueError unless each is a finite number, 0 or above."""
     for name, number in numbers.items():
         if not isinstance(number, Real) or not 0 <= number < math.inf:
-            raise ValueError(f"{name}={number!r}: expected a finite number, 0 or above.")
+            raise ValueError(f"{name}={number!r}: expected a number of at least 0, and finite.")
 
 
 def check_beam(beam_size, length_penalty, n_best=None):
     """Raise ValueError unless a beam search can be done with these."""
     check_counts(beam_size=beam_size)
-    if not isinstance(length_penalty, Real) or not 0 <= length_penalty < math.inf:
-        raise ValueError(f"length_penalty={length_penalty!r}: expected a number of at least 0, such as 0.6.")
+    check_not_negative(length_penalty=length_penalty)
     if n_best is not None:
         check_counts(n_best=n_best)
         if n_best > beam_size:
